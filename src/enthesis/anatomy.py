@@ -1,0 +1,203 @@
+"""Names of the body's regions: structure, side and level, with colours and codes.
+
+A region's name is ``structure``, then ``left`` or ``right`` where the structure has sides, then the
+level where it has levels: ``psoas_major_left``, ``vertebra_L3``, ``intervertebral_disc_L4_L5``.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import difflib
+import functools
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+from enthesis.errors import InputError
+
+Side = Literal["left", "right"]
+Kind = Literal["muscle", "bone", "disc", "fat", "vessel", "nerve", "organ", "cavity", "implant"]
+
+LEVELS = (
+    *(f"C{i}" for i in range(1, 8)),
+    *(f"T{i}" for i in range(1, 14)),
+    *(f"L{i}" for i in range(1, 7)),
+    *(f"S{i}" for i in range(1, 6)),
+)
+"""Vertebral levels from head to feet; T13 and L6 occur in transitional anatomy."""
+
+LUMBAR_LEVELS = ("L1", "L2", "L3", "L4", "L5")
+
+SPINE_STRUCTURES = frozenset({"vertebra", "vertebral_body", "vertebra_posterior"})
+"""Structures that exist once per vertebral level."""
+
+DISC_STRUCTURES = frozenset({"intervertebral_disc"})
+"""Structures that lie between two levels, named by both: ``intervertebral_disc_L4_L5``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A concept of a public terminology, e.g. SCT (SNOMED CT)."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """One named region.
+
+    Parameters
+    ----------
+    name : the whole name
+    structure : the name without side and level
+    kind : what tissue or organ it is
+    side : "left", "right" or "" where the structure lies in the midline or is given as one
+    level : a vertebral level, two joined by "_" for a disc, or ""
+    color : red, green, blue in 0..1
+    code : a public code of the structure, None where none has been verified
+    """
+
+    name: str
+    structure: str
+    kind: Kind
+    side: Side | Literal[""]
+    level: str
+    color: tuple[float, float, float]
+    code: Code | None
+
+
+@functools.cache
+def region(name: str) -> Region:
+    """The region of this name.
+
+    Raises
+    ------
+    InputError : the structure is unknown, or its side or level is missing or misplaced.
+    """
+    structure, side, level = _split(name)
+    if structure not in STRUCTURES:
+        close = difflib.get_close_matches(structure, STRUCTURES, n=3)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise InputError(f"no region named {name!r}: {structure!r} is not a known structure{hint}")
+    if bool(level) and structure not in SPINE_STRUCTURES | DISC_STRUCTURES:
+        raise InputError(f"{name!r} names a vertebral level, but {structure!r} has none")
+    kind = STRUCTURES[structure]
+    return Region(
+        name=name,
+        structure=structure,
+        kind=kind,
+        side=side,
+        level=level,
+        color=_color(structure, level),
+        code=_code(structure, level),
+    )
+
+
+def level_below(level: str) -> str:
+    """The next level towards the feet, in a spine of 12 thoracic and 5 lumbar vertebrae."""
+    usual = [name for name in LEVELS if name not in {"T13", "L6"}]
+    try:
+        return usual[usual.index(level) + 1]
+    except (ValueError, IndexError):
+        raise InputError(f"no vertebral level follows {level!r}") from None
+
+
+def _split(name: str) -> tuple[str, Side | Literal[""], str]:
+    parts = name.split("_")
+    level: list[str] = []
+    while parts and parts[-1] in LEVELS:
+        level.insert(0, parts.pop())
+    side: Side | Literal[""] = ""
+    if parts and parts[-1] == "left":
+        side = "left"
+    elif parts and parts[-1] == "right":
+        side = "right"
+    if side:
+        parts.pop()
+    return "_".join(parts), side, "_".join(level)
+
+
+def _color(structure: str, level: str) -> tuple[float, float, float]:
+    if structure in COLORS:
+        return COLORS[structure]
+    # A stable hue by name, alternating lightness by level so that neighbours differ.
+    hue = (zlib.crc32(structure.encode()) % 360) / 360
+    step = LEVELS.index(level.split("_")[0]) % 2 if level else 0
+    return colorsys.hls_to_rgb(hue, 0.55 + 0.15 * step, 0.55)
+
+
+def _code(structure: str, level: str) -> Code | None:
+    if structure == "vertebra" and level in VERTEBRA_CODES:
+        return Code("SCT", VERTEBRA_CODES[level], f"{level} vertebra")
+    return CODES.get(structure)
+
+
+def _structures(**kinds: str) -> dict[str, Kind]:
+    return {name: kind for kind, names in kinds.items() for name in names.split()}  # type: ignore[misc]
+
+
+STRUCTURES: dict[str, Kind] = _structures(
+    muscle="""
+        psoas_major erector_spinae multifidus quadratus_lumborum iliopsoas deep_back_muscle
+        skeletal_muscle gluteus_maximus gluteus_medius gluteus_minimus
+    """,
+    bone="""
+        vertebra vertebral_body vertebra_posterior sacrum hip_bone femur humerus scapula clavicle
+        skull sternum costal_cartilage rib
+    """
+    + " ".join(f"rib_{i}" for i in range(1, 13)),
+    disc="intervertebral_disc",
+    fat="subcutaneous_fat visceral_fat torso_fat intermuscular_fat",
+    vessel="""
+        aorta pulmonary_vein brachiocephalic_trunk subclavian_artery common_carotid_artery
+        brachiocephalic_vein superior_vena_cava inferior_vena_cava portal_and_splenic_vein
+        iliac_artery iliac_vein
+    """,
+    nerve="spinal_cord spinal_canal brain",
+    organ="""
+        spleen kidney gallbladder liver stomach pancreas adrenal_gland lung lung_upper_lobe
+        lung_middle_lobe lung_lower_lobe esophagus trachea thyroid_gland small_bowel duodenum colon
+        urinary_bladder prostate kidney_cyst heart atrial_appendage
+    """,
+)
+"""Structure → kind. Sides and levels are said in the region's name."""
+
+COLORS: dict[str, tuple[float, float, float]] = {
+    "psoas_major": (0.00, 0.62, 0.35),
+    "iliopsoas": (0.00, 0.62, 0.35),
+    "erector_spinae": (0.95, 0.80, 0.10),
+    "deep_back_muscle": (0.95, 0.80, 0.10),
+    "multifidus": (0.84, 0.15, 0.16),
+    "quadratus_lumborum": (0.80, 0.47, 0.65),
+    "vertebra": (0.35, 0.70, 0.90),
+    "vertebral_body": (0.35, 0.70, 0.90),
+    "intervertebral_disc": (0.00, 0.45, 0.70),
+    "subcutaneous_fat": (0.90, 0.60, 0.00),
+}
+"""Psoas green, erector spinae yellow, multifidus red, as the field draws them; the rest Okabe–Ito.
+
+Green and red differ in lightness too, and outlines are labelled, so no reading rests on hue alone.
+"""
+
+CODES: dict[str, Code] = {
+    "erector_spinae": Code("SCT", "44947003", "Erector spinae muscle"),
+    "deep_back_muscle": Code("SCT", "244849004", "Deep muscle of back"),
+    "iliopsoas": Code("SCT", "68455001", "Iliopsoas muscle"),
+    "skeletal_muscle": Code("SCT", "127954009", "Skeletal muscle"),
+    "sacrum": Code("SCT", "54735007", "Sacrum"),
+    "vertebral_body": Code("SCT", "3572006", "Vertebral body"),
+}
+"""Codes seen in public DICOM dictionaries; a structure not here has none that was verified."""
+
+VERTEBRA_CODES = {
+    "T12": "23215003",
+    "L1": "66794005",
+    "L2": "14293000",
+    "L3": "36470004",
+    "L4": "11994002",
+    "L5": "49668003",
+    "S1": "65985001",
+}
+"""SNOMED CT codes of single vertebrae (DICOM CID 7151, 7192)."""

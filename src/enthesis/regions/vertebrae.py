@@ -1,0 +1,118 @@
+"""Where each vertebral level lies: the bodies of the vertebrae and their slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from enthesis.anatomy import LEVELS, region
+from enthesis.image import LabelMap
+
+BODY_OPENING = 0.5
+"""Radius of the ball that finds a body within a whole vertebra, as a share of the largest one.
+
+The largest ball inside a lumbar vertebra lies in the body (radius 12–15 mm); pedicles, laminae and
+processes are at most some 10 mm thick, so half of the largest ball does not fit into them.
+"""
+
+BODY_HEIGHT_SHARE = 0.5
+"""A slice belongs to the body's height when it cuts at least this share of its largest cut.
+
+Leaves out the lips of a tilted or concave body, where a slice grazes the endplate.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VertebralBody:
+    """One vertebral body in the grid of its label map.
+
+    Parameters
+    ----------
+    level : e.g. "L3"
+    mask : the body within `box`
+    box : the part of the grid that holds it
+    middle : index along K of the slice nearest to the body's centre
+    first, last : slices of the body's height, along K, both included
+    method : how the body was found
+    cut : whether it reaches the first or last slice of the scan
+    """
+
+    level: str
+    mask: NDArray[np.bool_]
+    box: tuple[slice, slice, slice]
+    middle: int
+    first: int
+    last: int
+    method: str
+    cut: bool
+
+
+def vertebral_bodies(labels: LabelMap) -> dict[str, VertebralBody]:
+    """The vertebral bodies of a label map, by level, from head to feet.
+
+    A region ``vertebral_body_<level>`` is taken as it is. Where only the whole ``vertebra_<level>``
+    is labelled, its body is what a ball of half the radius of the largest inscribed ball can sweep
+    (a morphological opening), which leaves out the arch and the processes.
+    """
+    boxes = ndimage.find_objects(labels.array, max_label=max(labels.names, default=0))
+    found: dict[str, VertebralBody] = {}
+    for number, name in labels.names.items():
+        where = region(name)
+        if not where.level or where.structure not in {"vertebra", "vertebral_body"}:
+            continue
+        box = boxes[number - 1]
+        if box is None or (where.structure == "vertebra" and where.level in found):
+            continue
+        mask = labels.array[box] == number
+        method = "labelled body"
+        if where.structure == "vertebra":
+            mask = _body_of_vertebra(mask, labels.spacing)
+            method = "body by opening of the whole vertebra"
+        found[where.level] = _locate(where.level, mask, box, labels.shape[2], method)
+    return {level: found[level] for level in LEVELS if level in found}
+
+
+def _body_of_vertebra(
+    vertebra: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    # The pad makes the crop's border count as outside.
+    inside = np.pad(vertebra, 1)
+    depth = ndimage.distance_transform_edt(inside, sampling=spacing)
+    radius = BODY_OPENING * depth.max()
+    parts, n_parts = ndimage.label(depth > radius)
+    if n_parts > 1:
+        sizes = np.bincount(parts.ravel())[1:]
+        core = parts == 1 + int(sizes.argmax())
+    else:
+        core = parts > 0
+    reach = ndimage.distance_transform_edt(~core, sampling=spacing)
+    body: NDArray[np.bool_] = (inside & (reach <= radius))[1:-1, 1:-1, 1:-1]
+    return body
+
+
+def _locate(
+    level: str,
+    mask: NDArray[np.bool_],
+    box: tuple[slice, slice, slice],
+    n_slices: int,
+    method: str,
+) -> VertebralBody:
+    per_slice: NDArray[Any] = np.count_nonzero(mask, axis=(0, 1))
+    start = box[2].start
+    in_height = np.flatnonzero(per_slice >= BODY_HEIGHT_SHARE * per_slice.max())
+    centre = float(np.average(np.arange(per_slice.size), weights=per_slice))
+    occupied = np.flatnonzero(per_slice)
+    return VertebralBody(
+        level=level,
+        mask=mask,
+        box=box,
+        middle=start + int(np.floor(centre + 0.5)),
+        first=start + int(in_height[0]),
+        last=start + int(in_height[-1]),
+        method=method,
+        cut=bool(start + occupied[0] == 0 or start + occupied[-1] == n_slices - 1),
+    )
