@@ -141,13 +141,23 @@ def _structures(**kinds: str) -> dict[str, Kind]:
 STRUCTURES: dict[str, Kind] = _structures(
     muscle="""
         psoas_major erector_spinae multifidus quadratus_lumborum iliopsoas deep_back_muscle
-        skeletal_muscle gluteus_maximus gluteus_medius gluteus_minimus
+        skeletal_muscle latissimus_dorsi rhomboid trapezius levator_scapulae sternocleidomastoid
+        longus_colli semispinalis_capitis semispinalis_cervicis_and_multifidus splenius_capitis
+        supraspinatus infraspinatus subscapularis deltoid iliacus gluteus_maximus gluteus_medius
+        gluteus_minimus tensor_fasciae_latae piriformis pectineus obturator_internus
+        obturator_externus gemelli_and_quadratus_femoris vastus_lateralis vastus_intermedius
+        vastus_medialis rectus_femoris sartorius gracilis semimembranosus semitendinosus
+        biceps_femoris_long_head biceps_femoris_short_head adductor_magnus adductor_longus
+        adductor_brevis leg_anterior_compartment leg_lateral_compartment
+        leg_deep_posterior_compartment tibialis_anterior tibialis_posterior peroneus_longus soleus
+        gastrocnemius medial_gastrocnemius lateral_gastrocnemius popliteus plantaris
+        flexor_hallucis_longus flexor_digitorum_longus extensor_digitorum_and_hallucis_longus
     """,
     bone="""
-        vertebra vertebral_body vertebra_posterior sacrum hip_bone femur humerus scapula clavicle
-        skull sternum costal_cartilage rib
-    """
-    + " ".join(f"rib_{i}" for i in range(1, 13)),
+        vertebra vertebral_body vertebra_posterior sacrum hip_bone ilium femur patella tibia fibula
+        humerus scapula clavicle skull sternum costal_cartilage rib rib_1 rib_2 rib_3 rib_4 rib_5
+        rib_6 rib_7 rib_8 rib_9 rib_10 rib_11 rib_12
+    """,
     disc="intervertebral_disc",
     fat="subcutaneous_fat visceral_fat torso_fat intermuscular_fat",
     vessel="""

@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 from scans import grid
 
-from enthesis.image import LabelMap
-from enthesis.regions import label_doubts, vertebral_bodies
+from enthesis.image import Image, LabelMap
+from enthesis.regions import label_doubts, labelled_voxels, vertebral_bodies
 
 SPACING = (1.0, 1.0, 1.0)
+
+
+def voxels(labels):
+    image = Image(array=np.zeros(labels.shape), affine=labels.affine, quantity="signal")
+    return labelled_voxels(image, labels)
 
 
 def vertebra(shape=(80, 100, 60), *, centre=(40, 60, 30), tilt=0.0):
@@ -88,7 +93,7 @@ def test_labels_in_order_raise_no_doubt():
     labels = LabelMap(
         array=array, affine=grid(), names={1: "multifidus_left", 2: "multifidus_right"}
     )
-    assert label_doubts(labels, {}) == ()
+    assert label_doubts(voxels(labels), {}) == ()
 
 
 def test_exchanged_sides_are_noticed():
@@ -97,7 +102,7 @@ def test_exchanged_sides_are_noticed():
     labels = LabelMap(
         array=array, affine=grid(), names={1: "multifidus_right", 2: "multifidus_left"}
     )
-    (doubt,) = label_doubts(labels, {})
+    (doubt,) = label_doubts(voxels(labels), {})
     assert doubt.startswith("left and right look exchanged: the left multifidus")
 
 
@@ -107,5 +112,5 @@ def test_levels_upside_down_are_noticed():
     labels = LabelMap(
         array=array, affine=grid(), names={1: "vertebral_body_L3", 2: "vertebral_body_L4"}
     )
-    (doubt,) = label_doubts(labels, vertebral_bodies(labels))
+    (doubt,) = label_doubts(voxels(labels), vertebral_bodies(labels))
     assert "L3 does not lie above L4" in doubt

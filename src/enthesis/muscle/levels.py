@@ -41,13 +41,14 @@ class Stretch:
 def stretches(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> Iterator[Stretch]:
     """Each muscle at each level that it reaches: at mid-body, then over the body's height.
 
-    A muscle that has no voxel within the body's height is passed over there.
+    Levels come from head to feet. A muscle that has no voxel within the body's height is passed
+    over there.
     """
-    for label, muscle in voxels.kind("muscle").items():
-        for body in bodies.values():
+    for body in bodies.values():
+        flags = (BODY_CUT_FLAG,) if body.cut else ()
+        for label, muscle in voxels.kind("muscle").items():
             if voxels.between(label, body.first, body.last).size == 0:
                 continue
-            flags = (BODY_CUT_FLAG,) if body.cut else ()
             for first, last, slices in (
                 (body.middle, body.middle, MID_BODY),
                 (body.first, body.last, BODY_HEIGHT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from scipy import ndimage
 
 from enthesis.anatomy import LEVELS, region
 from enthesis.image import LabelMap
+from enthesis.regions.voxels import Box, label_boxes
 
 BODY_OPENING = 0.5
 """Radius of the ball that finds a body within a whole vertebra, as a share of the largest one.
@@ -43,7 +45,7 @@ class VertebralBody:
 
     level: str
     mask: NDArray[np.bool_]
-    box: tuple[slice, slice, slice]
+    box: Box
     middle: int
     first: int
     last: int
@@ -51,20 +53,27 @@ class VertebralBody:
     cut: bool
 
 
-def vertebral_bodies(labels: LabelMap) -> dict[str, VertebralBody]:
+def vertebral_bodies(
+    labels: LabelMap, boxes: Mapping[int, Box] | None = None
+) -> dict[str, VertebralBody]:
     """The vertebral bodies of a label map, by level, from head to feet.
 
     A region ``vertebral_body_<level>`` is taken as it is. Where only the whole ``vertebra_<level>``
     is labelled, its body is what a ball of half the radius of the largest inscribed ball can sweep
     (a morphological opening), which leaves out the arch and the processes.
+
+    Parameters
+    ----------
+    labels : label map
+    boxes : of this map, where they are known already; found anew otherwise
     """
-    boxes = ndimage.find_objects(labels.array, max_label=max(labels.names, default=0))
+    boxes = label_boxes(labels) if boxes is None else boxes
     found: dict[str, VertebralBody] = {}
     for number, name in labels.names.items():
         where = region(name)
         if not where.level or where.structure not in {"vertebra", "vertebral_body"}:
             continue
-        box = boxes[number - 1]
+        box = boxes.get(number)
         if box is None or (where.structure == "vertebra" and where.level in found):
             continue
         mask = labels.array[box] == number
@@ -97,7 +106,7 @@ def _body_of_vertebra(
 def _locate(
     level: str,
     mask: NDArray[np.bool_],
-    box: tuple[slice, slice, slice],
+    box: Box,
     n_slices: int,
     method: str,
 ) -> VertebralBody:

@@ -1,4 +1,4 @@
-"""The labelled voxels of a scan, gathered in one pass, and what every region has."""
+"""The labelled voxels of a scan, gathered once, and what every region has."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from enthesis.anatomy import Region, region
 from enthesis.image import Image, LabelMap, check_same_grid, slice_pixel_area, voxel_volume
 from enthesis.records import Measurement
 
 EDGE_FLAG = "reaches the edge of the scan: the region may be cut off"
+
+
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,76 +27,72 @@ class LabelVoxels:
     Parameters
     ----------
     regions : label number → region, in order of the numbers, only those present
+    boxes : label number → the part of the grid that holds it
     quantity : what the values are, a key of `quantities`
     pixel_area : area of one voxel's cut by a slice across K, mm2
     voxel_volume : mm3
-    n_slices : K
     cut : numbers of labels with a voxel on the first or last slice, row or column
     """
 
     regions: Mapping[int, Region]
+    boxes: Mapping[int, Box]
     quantity: str
     pixel_area: float
     voxel_volume: float
-    n_slices: int
     cut: frozenset[int]
-    _values: NDArray[Any]
-    _slices: NDArray[np.intp]
-    _bounds: Mapping[int, tuple[int, int]]
+    _values: Mapping[int, NDArray[Any]]
+    _starts: Mapping[int, NDArray[np.intp]]
 
     def values(self, label: int) -> NDArray[Any]:
         """Image values of one label's voxels, (n,), slice by slice."""
-        start, stop = self._bounds[label]
-        return self._values[start:stop]
-
-    def slices(self, label: int) -> NDArray[np.intp]:
-        """Index along K of one label's voxels, (n,), ascending."""
-        start, stop = self._bounds[label]
-        return self._slices[start:stop]
+        return self._values[label]
 
     def between(self, label: int, first: int, last: int) -> NDArray[Any]:
         """Image values of one label's voxels on slices first..last, both included."""
-        start, stop = np.searchsorted(self.slices(label), [first, last + 1])
-        return self.values(label)[start:stop]
+        slices = self.boxes[label][2]
+        # Where each slice of the box starts among the values, and where the last one ends.
+        starts = self._starts[label]
+        begin, end = np.clip([first - slices.start, last + 1 - slices.start], 0, starts.size - 1)
+        return self._values[label][starts[begin] : starts[end]]
 
     def kind(self, kind: str) -> dict[int, Region]:
         """Label number → region, of one kind of tissue."""
         return {label: r for label, r in self.regions.items() if r.kind == kind}
 
 
-def labelled_voxels(image: Image, labels: LabelMap) -> LabelVoxels:
-    """Gather image values and slice numbers of every labelled voxel, sorted by label.
+def label_boxes(labels: LabelMap) -> dict[int, Box]:
+    """The smallest part of the grid that holds each label present, by number."""
+    # Transposed, because readers deliver the first index as the fastest one in memory.
+    found = ndimage.find_objects(labels.array.T, max_label=max(labels.names, default=0))
+    return {number: (box[2], box[1], box[0]) for number, box in enumerate(found, start=1) if box}
 
-    One pass over the volume: every measure of every region reads this result, not the volume.
+
+def labelled_voxels(image: Image, labels: LabelMap) -> LabelVoxels:
+    """Gather the image values of every labelled voxel, by label and slice.
+
+    Every measure of every region reads this result, not the volume. The cost is one pass over the
+    label map, then one over each label's own box.
 
     Raises
     ------
     GridError : image and labels do not lie on one grid.
     """
     check_same_grid(image, labels)
-    gathered_labels, gathered_values, counts = [], [], []
-    for k in range(image.shape[2]):
-        # Transposed, because readers deliver the first index as the fastest one in memory.
-        on_slice = labels.array[:, :, k].T
-        inside = on_slice != 0
-        gathered_labels.append(on_slice[inside])
-        gathered_values.append(image.array[:, :, k].T[inside])
-        counts.append(gathered_labels[-1].size)
-    by_voxel = np.concatenate(gathered_labels)
-    # Stable, so that each label's voxels stay in slice order.
-    order = np.argsort(by_voxel, kind="stable")
-    present, starts = np.unique(by_voxel[order], return_index=True)
-    stops = [*starts[1:], by_voxel.size]
+    boxes = label_boxes(labels)
+    values, starts = {}, {}
+    for number, (i, j, k) in boxes.items():
+        inside = labels.array.T[k, j, i] == number
+        values[number] = image.array.T[k, j, i][inside]
+        starts[number] = np.concatenate([[0], np.count_nonzero(inside, axis=(1, 2)).cumsum()])
     return LabelVoxels(
-        regions={int(n): region(labels.names[int(n)]) for n in present},
+        regions={number: region(labels.names[number]) for number in boxes},
+        boxes=boxes,
         quantity=image.quantity,
         pixel_area=slice_pixel_area(image.affine),
         voxel_volume=voxel_volume(image.affine),
-        n_slices=image.shape[2],
-        cut=_labels_at_the_edge(labels.array),
-        _values=np.concatenate(gathered_values)[order],
-        _slices=np.repeat(np.arange(len(counts)), counts)[order],
-        _bounds={int(n): (int(a), int(b)) for n, a, b in zip(present, starts, stops, strict=True)},
+        cut=frozenset(number for number, box in boxes.items() if _at_the_edge(box, image.shape)),
+        _values=values,
+        _starts=starts,
     )
 
 
@@ -126,14 +126,8 @@ def describe(voxels: LabelVoxels) -> list[Measurement]:
     return found
 
 
-def _labels_at_the_edge(array: NDArray[Any]) -> frozenset[int]:
-    faces = [
-        np.unique(np.take(array, end, axis=axis))
-        for axis in range(3)
-        # A volume of one slice has no neighbours there, so being on it says nothing.
-        if array.shape[axis] > 1
-        for end in (0, -1)
-    ]
-    return (
-        frozenset(int(n) for n in np.unique(np.concatenate(faces)) if n) if faces else frozenset()
+def _at_the_edge(box: Box, shape: tuple[int, int, int]) -> bool:
+    # A volume of one slice has no neighbours there, so being on it says nothing.
+    return any(
+        n > 1 and (part.start == 0 or part.stop == n) for part, n in zip(box, shape, strict=True)
     )

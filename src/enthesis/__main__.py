@@ -1,0 +1,5 @@
+"""Run the command line by ``python -m enthesis``."""
+
+from enthesis.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""The command line: each command parses, calls one public function and prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import cyclopts
+
+from enthesis import __version__
+from enthesis.errors import EnthesisError, InputError
+
+UNEXPECTED, UNUSABLE = 1, 2
+"""Exit codes: 0 done, 1 unexpected error, 2 unusable call or input, 4 some cases failed."""
+
+app = cyclopts.App(
+    name="enthesis",
+    help="From scan to evidence: bone and muscle imaging, measured, diagnosed and pooled.",
+    version=__version__,
+    help_format="plaintext",
+)
+# By import path, so that asking for help does not load what a command needs.
+app.command("enthesis.cli.demo:demo")
+app.command("enthesis.cli.measure:measure")
+app.command("enthesis.cli.pool:pool")
+
+
+def main() -> NoReturn:
+    """Run the command that was typed and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Parameters
+    ----------
+    arguments : as typed after ``enthesis``
+
+    Returns
+    -------
+    The exit code: 0 done, 1 the computation failed, 2 unusable call or input.
+    """
+    try:
+        app(arguments, exit_on_error=False)
+    except cyclopts.CycloptsError:
+        # Already printed with its usage.
+        return UNUSABLE
+    except InputError as error:
+        print(f"enthesis: {error}", file=sys.stderr)  # noqa: T201
+        return UNUSABLE
+    except EnthesisError as error:
+        print(f"enthesis: {error}", file=sys.stderr)  # noqa: T201
+        return UNEXPECTED
+    return 0

@@ -1,0 +1,1 @@
+"""The hall: the one place that knows every room and leads a scan or a table through them."""

@@ -1,0 +1,177 @@
+"""The whole house on a body and on studies that it makes itself, so that the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from enthesis import phantom, read
+from enthesis.pipeline.measure import ScanResult, measure
+from enthesis.pipeline.outputs import json_text, output_folder, provenance
+from enthesis.pipeline.pool import PoolResult, pool
+from enthesis.pipeline.pool_files import write_pooled
+from enthesis.pipeline.pool_page import pool_pictures, pool_sections, pool_tables
+from enthesis.pipeline.scan_page import scan_sections
+from enthesis.quantities import quantity
+from enthesis.records import Measurement, Subject
+from enthesis.report import page
+from enthesis.report.page import Page, Section
+from enthesis.report.tables import Table
+
+SEED = 7
+"""Seed of the digital body, so that everyone sees the same one."""
+
+BANNER = "Simulated: a digital body and simulated studies. Nothing here is of a patient."
+
+ABOUT_TRUTH = (
+    "Each number of the scan beside what the digital body was made with. The truth is counted on "
+    "the body's shapes before any scan of it is simulated."
+)
+
+SUBGROUPS = ("outcome", "muscle", "comparison")
+"""How the simulated studies are divided: as in the published meta-analysis that shaped them."""
+
+MIN_EFFECTS = 3
+"""Effects that a subgroup needs to be pooled, as in that meta-analysis."""
+
+COMPARED = ("area", "attenuation_mean", "fat_infiltration", "trabecular_attenuation", "volume")
+"""Quantities whose truth the digital body knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoResult:
+    """What the demonstration gave.
+
+    Parameters
+    ----------
+    scan : the digital body measured
+    against_truth : a row per quantity and place: measured, true, difference
+    pooled : the simulated studies
+    """
+
+    scan: ScanResult
+    against_truth: pd.DataFrame
+    pooled: PoolResult
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "simulated": True,
+            "scan": self.scan.to_dict(),
+            "against_truth": self.against_truth.to_dict("records"),
+            "pooled": self.pooled.to_dict(),
+        }
+
+
+def demo(output: Path) -> DemoResult:
+    """Make a digital body, measure it beside its truth, pool simulated studies, report all.
+
+    Parameters
+    ----------
+    output : folder for the scan and its labels (NIfTI), tables, forests and report.html; its files
+        appear only when all of them are made
+    """
+    made = phantom.lumbar_ct(rng=np.random.default_rng(SEED))
+    scan = measure(made.image, made.labels, subject=Subject(id="digital body"))
+    compared = against_truth(scan.measurements, made.truth)
+    pooled = pool(phantom.simulated_studies(), by=SUBGROUPS, min_effects=MIN_EFFECTS)
+    pictures = pool_pictures(pooled)
+    record = provenance("demo", inputs={}, options={"seed": SEED})
+    result = DemoResult(scan=scan, against_truth=compared, pooled=pooled)
+    report = Page(
+        title="Enthesis: from scan to evidence",
+        subtitle="A digital lumbar spine measured beside its truth, and simulated studies pooled",
+        banner=BANNER,
+        sections=(
+            Section(
+                title="Measured beside true",
+                text=(ABOUT_TRUTH,),
+                tables=(truth_table(compared),),
+            ),
+            *scan_sections(made.image, made.labels, scan),
+            *pool_sections(pooled, pictures),
+        ),
+        provenance=record,
+    )
+    with output_folder(output) as folder:
+        read.write_nifti(made.image, folder / "phantom_ct.nii.gz")
+        read.write_nifti(made.labels, folder / "phantom_labels.nii.gz")
+        scan.to_frame().to_csv(folder / "measurements.csv", index=False)
+        compared.to_csv(folder / "measured_beside_true.csv", index=False)
+        write_pooled(pooled, pictures, folder)
+        (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
+        page.write(report, folder / "report.html")
+    return result
+
+
+def against_truth(measured: Iterable[Measurement], true: Iterable[Measurement]) -> pd.DataFrame:
+    """Measured beside true, a row per quantity, region, side, level and set of slices.
+
+    Returns
+    -------
+    DataFrame with quantity, unit, region, side, level, slices ("mid-body", "body height" or
+    "whole"), measured, true, difference and, but for percentages and HU, difference_percent.
+    """
+    truth = {_place(m): m.value for m in true}
+    rows = []
+    for m in measured:
+        place = _place(m)
+        if m.quantity not in COMPARED or place not in truth:
+            continue
+        gap = m.value - truth[place]
+        relative = quantity(m.quantity).unit in {"mm2", "mm3"}
+        rows.append(
+            dict(zip(("quantity", "region", "side", "level", "slices"), place, strict=True))
+            | {
+                "unit": m.unit,
+                "measured": m.value,
+                "true": truth[place],
+                "difference": gap,
+                "difference_percent": 100 * gap / truth[place] if relative else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def truth_table(compared: pd.DataFrame) -> Table:
+    """Measured beside true at mid-body, as people read it."""
+    shown = compared[compared["slices"] != "body height"]
+    frame = pd.DataFrame(
+        {
+            "Quantity": [
+                f"{quantity(row.quantity).label}, {quantity(row.quantity).unit}"
+                for row in shown.itertuples()
+            ],
+            "Region": shown["region"].str.replace("_", " ").tolist(),
+            "Side": shown["side"].tolist(),
+            "Level": shown["level"].tolist(),
+            "Measured": shown["measured"].round(1).tolist(),
+            "True": shown["true"].round(1).tolist(),
+            "Difference": shown["difference"].round(1).tolist(),
+            "Difference, %": shown["difference_percent"].round(1).tolist(),
+        }
+    )
+    return Table(
+        frame=frame,
+        caption="Measured beside true",
+        decimals=dict.fromkeys(("Measured", "True", "Difference", "Difference, %"), 1),
+    )
+
+
+def demo_tables(result: DemoResult) -> list[Table]:
+    """The tables that the terminal shows: measured beside true, and the pooled effects."""
+    return [truth_table(result.against_truth), *pool_tables(result.pooled)]
+
+
+def _place(m: Measurement) -> tuple[str, str, str, str, str]:
+    slices = "whole"
+    if "mid-body" in m.method:
+        slices = "mid-body"
+    elif "height" in m.method:
+        slices = "body height"
+    return m.quantity, m.region, m.side, m.level, slices

@@ -1,0 +1,80 @@
+"""From the file of one table of studies to a folder of results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from enthesis import read
+from enthesis.pipeline.outputs import json_text, output_folder, provenance
+from enthesis.pipeline.pool import METHODS, PoolResult, pool
+from enthesis.pipeline.pool_page import pool_page, pool_pictures
+from enthesis.report import page
+from enthesis.report.figures import svg
+from enthesis.report.page import Picture
+
+
+def pool_files(
+    table: Path,
+    *,
+    output: Path,
+    measure: str = "SMD",
+    by: Sequence[str] = (),
+    methods: Sequence[str] = METHODS,
+    test: str = "knha",
+    min_effects: int = 2,
+    study: str = "study",
+    level: float = 0.95,
+) -> PoolResult:
+    """Pool one table and write effects.csv, pooled.csv, .json, forests, report and provenance.
+
+    Parameters
+    ----------
+    table : CSV or TSV file
+    output : folder; its files appear only when all of them are made
+    measure, by, methods, test, min_effects, study, level : as in `pool`
+
+    Raises
+    ------
+    InputError : an unreadable or unusable table; nothing is written.
+    """
+    result = pool(
+        read.table(table),
+        measure=measure,
+        by=by,
+        methods=methods,
+        test=test,
+        min_effects=min_effects,
+        study=study,
+        level=level,
+    )
+    options = {
+        "measure": measure,
+        "by": list(by),
+        "methods": list(methods),
+        "test": test,
+        "min_effects": min_effects,
+        "study": study,
+        "level": level,
+    }
+    record = provenance("pool", inputs={"table": table}, options=options)
+    pictures = pool_pictures(result)
+    with output_folder(output) as folder:
+        write_pooled(result, pictures, folder)
+        (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
+        page.write(pool_page(result, pictures, provenance=record), folder / "report.html")
+    return result
+
+
+def write_pooled(result: PoolResult, pictures: dict[str, Picture], folder: Path) -> None:
+    """Write the tables and the forests into a folder that exists."""
+    result.effects.to_csv(folder / "effects.csv", index=False)
+    result.to_frame().to_csv(folder / "pooled.csv", index=False)
+    (folder / "pooled.json").write_text(json_text(result.to_dict()), encoding="utf-8")
+    for name, picture in pictures.items():
+        (folder / f"forest_{_file_name(name)}.svg").write_bytes(svg(picture.figure))
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -1,0 +1,151 @@
+"""The page, the forests and the tables of one pooled table of studies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from enthesis.evidence import Fit
+from enthesis.pipeline.pool import EVERYTHING, PoolResult
+from enthesis.report.forest import forest
+from enthesis.report.page import Page, Picture, Section
+from enthesis.report.summary import summary_forest
+from enthesis.report.tables import Table
+
+MEASURES = {
+    "SMD": "Standardized mean difference (Hedges' g)",
+    "MD": "Mean difference",
+    "ROM": "Log ratio of means",
+}
+"""Names of effect sizes as axes print them; others are printed by their letters."""
+
+HEADERS = {
+    "method": "Method",
+    "k": "Effects",
+    "n_studies": "Studies",
+    "estimate": "Estimate",
+    "ci_lower": "CI, lower",
+    "ci_upper": "CI, upper",
+    "pi_lower": "PI, lower",
+    "pi_upper": "PI, upper",
+    "p_value": "p",
+    "tau2": "τ²",
+    "i2": "I², %",
+    "q": "Q",
+    "q_df": "df",
+    "q_p": "p of Q",
+    "reason": "Not pooled",
+}
+
+SUMMARY = "summary"
+"""Name of the forest plot of all subgroups."""
+
+DECIMALS = {
+    **dict.fromkeys(("estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper", "q"), 2),
+    **dict.fromkeys(("tau2", "p_value", "q_p"), 3),
+    "i2": 1,
+}
+
+
+def pool_tables(result: PoolResult) -> list[Table]:
+    """Pooled estimates, a table per method."""
+    frame = result.to_frame().drop(columns="std_error")
+    if not frame["reason"].any():
+        frame = frame.drop(columns="reason")
+    return [
+        Table(
+            frame=chosen.drop(columns="method"),
+            caption=f"Pooled effects, {method} ({fit.test} test)",
+            headers={name: text for name, text in HEADERS.items() if name in chosen.columns[1:]},
+            decimals={name: n for name, n in DECIMALS.items() if name in chosen.columns},
+            notes=_between(result, method),
+        )
+        for method, fit in result.overall.items()
+        if len(chosen := frame[frame["method"] == method])
+    ]
+
+
+def pool_pictures(result: PoolResult) -> dict[str, Picture]:
+    """Name → forest plot: the summary of the subgroups first, then each of them."""
+    method = next(iter(result.overall))
+    xlabel = MEASURES.get(result.measure, result.measure)
+    pictures = {}
+    if result.by:
+        pictures[SUMMARY] = Picture.of(
+            _summary(result, method, xlabel),
+            alt="Summary forest plot: the pooled effect of every subgroup with its interval",
+            caption=f"Pooled effect of every subgroup ({method}).",
+        )
+    for name, fit in result.fits(method):
+        pictures[name] = Picture.of(
+            forest(fit, labels=_labels(result, fit), xlabel=xlabel, study=result.study),
+            alt=f"Forest plot of {name}: each study's effect and the pooled effect",
+            caption=f"{name[:1].upper()}{name[1:]} ({method}).",
+        )
+    return pictures
+
+
+def pool_sections(result: PoolResult, pictures: dict[str, Picture]) -> tuple[Section, ...]:
+    """Tables and forests of one pooled table."""
+    summary = tuple(picture for name, picture in pictures.items() if name == SUMMARY)
+    single = tuple(picture for name, picture in pictures.items() if name != SUMMARY)
+    return (
+        Section(title="Pooled effects", text=result.notes, tables=tuple(pool_tables(result))),
+        *((Section(title="Summary of the subgroups", pictures=summary),) if summary else ()),
+        Section(title="Forest plots", pictures=single),
+    )
+
+
+def pool_page(
+    result: PoolResult,
+    pictures: dict[str, Picture],
+    *,
+    provenance: dict[str, Any],
+    banner: str = "",
+) -> Page:
+    """The report of one pooled table."""
+    fit = next(iter(result.overall.values()))
+    facts = {"Effect size": MEASURES.get(result.measure, result.measure), "Effects": str(fit.k)}
+    if result.study in result.effects:
+        facts["Studies"] = str(result.effects[result.study].nunique())
+    facts["Subgroups by"] = ", ".join(result.by) or "none"
+    facts["Methods"] = ", ".join(result.overall)
+    return Page(
+        title="Meta-analysis",
+        subtitle="Pooled by Enthesis from a table of studies",
+        banner=banner,
+        facts=facts,
+        sections=pool_sections(result, pictures),
+        provenance=provenance,
+    )
+
+
+def _summary(result: PoolResult, method: str, xlabel: str) -> Any:
+    frame = result.to_frame()
+    cells = frame[(frame["method"] == method) & (frame[result.by[0]] != EVERYTHING)]
+    # The last column tells the rows apart, those before it are the headings.
+    heading = cells[list(result.by[:-1])].astype(str).agg(" · ".join, axis=1)
+    shown = pd.DataFrame(cells.assign(heading=heading, label=cells[result.by[-1]].astype(str)))
+    return summary_forest(
+        shown,
+        xlabel=xlabel,
+        heading="heading" if len(result.by) > 1 else None,
+        label_header=result.by[-1],
+        method=method,
+        level=result.overall[method].level,
+    )
+
+
+def _labels(result: PoolResult, fit: Fit) -> list[str]:
+    if result.study in fit.data:
+        return fit.data[result.study].astype(str).tolist()
+    return [f"Row {row}" for row in fit.data.index]
+
+
+def _between(result: PoolResult, method: str) -> tuple[str, ...]:
+    if method not in result.cells or not result.cells[method].q_between_df:
+        return ()
+    cells = result.cells[method]
+    test = f"Q = {cells.q_between:.2f}, df = {cells.q_between_df}, p = {cells.q_between_p:.3f}"
+    return (f"Test for subgroup differences: {test}.",)
