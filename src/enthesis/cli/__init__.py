@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
     The exit code: 0 done, 1 the computation failed, 2 unusable call or input.
     """
     try:
-        app(arguments, exit_on_error=False)
+        app(arguments, exit_on_error=False, result_action="return_value")
     except cyclopts.CycloptsError:
         # Already printed with its usage.
         return UNUSABLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from enthesis.quantities import quantity
 from enthesis.records import Measurement, Subject
 from enthesis.report import page
 from enthesis.report.page import Page, Section
-from enthesis.report.tables import Table
+from enthesis.report.tables import Table, superscript
 
 SEED = 7
 """Seed of the digital body, so that everyone sees the same one."""
@@ -30,11 +30,16 @@ BANNER = "Simulated: a digital body and simulated studies. Nothing here is of a 
 
 ABOUT_TRUTH = (
     "Each number of the scan beside what the digital body was made with. The truth is counted on "
-    "the body's shapes before any scan of it is simulated."
+    "the body's shapes before any scan of it is simulated: what is left between the two is the "
+    "scan's noise and blur, which mix the rim of a muscle with the fat or bone beside it, and the "
+    "counting of voxels."
 )
 
-SUBGROUPS = ("outcome", "muscle", "comparison")
-"""How the simulated studies are divided: as in the published meta-analysis that shaped them."""
+OUTCOMES = {"CSA": "cross-sectional area", "FI": "fat infiltration"}
+"""Outcomes of the simulated studies; area falls where fat rises, so each is pooled on its own."""
+
+SUBGROUPS = ("muscle", "comparison")
+"""How an outcome is divided: as in the published meta-analysis that shaped the studies."""
 
 MIN_EFFECTS = 3
 """Effects that a subgroup needs to be pooled, as in that meta-analysis."""
@@ -51,12 +56,12 @@ class DemoResult:
     ----------
     scan : the digital body measured
     against_truth : a row per quantity and place: measured, true, difference
-    pooled : the simulated studies
+    pooled : outcome → the simulated studies pooled
     """
 
     scan: ScanResult
     against_truth: pd.DataFrame
-    pooled: PoolResult
+    pooled: Mapping[str, PoolResult]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -64,7 +69,7 @@ class DemoResult:
             "simulated": True,
             "scan": self.scan.to_dict(),
             "against_truth": self.against_truth.to_dict("records"),
-            "pooled": self.pooled.to_dict(),
+            "pooled": {outcome: one.to_dict() for outcome, one in self.pooled.items()},
         }
 
 
@@ -79,8 +84,12 @@ def demo(output: Path) -> DemoResult:
     made = phantom.lumbar_ct(rng=np.random.default_rng(SEED))
     scan = measure(made.image, made.labels, subject=Subject(id="digital body"))
     compared = against_truth(scan.measurements, made.truth)
-    pooled = pool(phantom.simulated_studies(), by=SUBGROUPS, min_effects=MIN_EFFECTS)
-    pictures = pool_pictures(pooled)
+    studies = phantom.simulated_studies()
+    pooled = {
+        outcome: pool(studies[studies["outcome"] == outcome], by=SUBGROUPS, min_effects=MIN_EFFECTS)
+        for outcome in OUTCOMES
+    }
+    pictures = {outcome: pool_pictures(one) for outcome, one in pooled.items()}
     record = provenance("demo", inputs={}, options={"seed": SEED})
     result = DemoResult(scan=scan, against_truth=compared, pooled=pooled)
     report = Page(
@@ -91,10 +100,16 @@ def demo(output: Path) -> DemoResult:
             Section(
                 title="Measured beside true",
                 text=(ABOUT_TRUTH,),
-                tables=(truth_table(compared),),
+                tables=tuple(truth_tables(compared)),
             ),
             *scan_sections(made.image, made.labels, scan),
-            *pool_sections(pooled, pictures),
+            *(
+                section
+                for outcome, one in pooled.items()
+                for section in pool_sections(
+                    one, pictures[outcome], title=f"Simulated studies, {OUTCOMES[outcome]}"
+                )
+            ),
         ),
         provenance=record,
     )
@@ -103,7 +118,8 @@ def demo(output: Path) -> DemoResult:
         read.write_nifti(made.labels, folder / "phantom_labels.nii.gz")
         scan.to_frame().to_csv(folder / "measurements.csv", index=False)
         compared.to_csv(folder / "measured_beside_true.csv", index=False)
-        write_pooled(pooled, pictures, folder)
+        for outcome, one in pooled.items():
+            write_pooled(one, pictures[outcome], folder, prefix=f"{outcome.lower()}_")
         (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
         page.write(report, folder / "report.html")
     return result
@@ -138,34 +154,41 @@ def against_truth(measured: Iterable[Measurement], true: Iterable[Measurement]) 
     return pd.DataFrame(rows)
 
 
-def truth_table(compared: pd.DataFrame) -> Table:
-    """Measured beside true at mid-body, as people read it."""
+def truth_tables(compared: pd.DataFrame) -> list[Table]:
+    """Measured beside true at mid-body, as people read it: muscles, then vertebral bodies."""
     shown = compared[compared["slices"] != "body height"]
+    of_bone = shown["region"] == "vertebral_body"
+    return [
+        _beside(shown[~of_bone], caption="Muscles at mid-body, measured beside true"),
+        _beside(shown[of_bone], caption="Vertebral bodies, measured beside true"),
+    ]
+
+
+def _beside(shown: pd.DataFrame, *, caption: str) -> Table:
+    rows: dict[tuple[str, str, str], dict[str, float]] = {}
+    decimals: dict[str, int] = {}
+    for row in shown.to_dict("records"):
+        what = quantity(row["quantity"])
+        place = rows.setdefault((row["region"].replace("_", " "), row["level"], row["side"]), {})
+        for kind in ("measured", "true"):
+            column = f"{what.label}, {superscript(what.unit)}: {kind}"
+            place[column] = row[kind]
+            decimals[column] = what.decimals
     frame = pd.DataFrame(
-        {
-            "Quantity": [
-                f"{quantity(row.quantity).label}, {quantity(row.quantity).unit}"
-                for row in shown.itertuples()
-            ],
-            "Region": shown["region"].str.replace("_", " ").tolist(),
-            "Side": shown["side"].tolist(),
-            "Level": shown["level"].tolist(),
-            "Measured": shown["measured"].round(1).tolist(),
-            "True": shown["true"].round(1).tolist(),
-            "Difference": shown["difference"].round(1).tolist(),
-            "Difference, %": shown["difference_percent"].round(1).tolist(),
-        }
+        [
+            dict(zip(("Region", "Level", "Side"), place, strict=True)) | values
+            for place, values in rows.items()
+        ]
     )
-    return Table(
-        frame=frame,
-        caption="Measured beside true",
-        decimals=dict.fromkeys(("Measured", "True", "Difference", "Difference, %"), 1),
-    )
+    if not frame["Side"].any():
+        frame = frame.drop(columns="Side")
+    return Table(frame=frame, caption=caption, decimals=decimals)
 
 
 def demo_tables(result: DemoResult) -> list[Table]:
     """The tables that the terminal shows: measured beside true, and the pooled effects."""
-    return [truth_table(result.against_truth), *pool_tables(result.pooled)]
+    pooled = [table for one in result.pooled.values() for table in pool_tables(one)]
+    return [*truth_tables(result.against_truth), *pooled]
 
 
 def _place(m: Measurement) -> tuple[str, str, str, str, str]:

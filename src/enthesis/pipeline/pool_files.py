@@ -67,13 +67,16 @@ def pool_files(
     return result
 
 
-def write_pooled(result: PoolResult, pictures: dict[str, Picture], folder: Path) -> None:
-    """Write the tables and the forests into a folder that exists."""
-    result.effects.to_csv(folder / "effects.csv", index=False)
-    result.to_frame().to_csv(folder / "pooled.csv", index=False)
-    (folder / "pooled.json").write_text(json_text(result.to_dict()), encoding="utf-8")
+def write_pooled(
+    result: PoolResult, pictures: dict[str, Picture], folder: Path, *, prefix: str = ""
+) -> None:
+    """Write the tables and the forests into a folder that exists, their names after `prefix`."""
+    result.effects.to_csv(folder / f"{prefix}effects.csv", index=False)
+    result.to_frame().to_csv(folder / f"{prefix}pooled.csv", index=False)
+    document = json_text(result.to_dict())
+    (folder / f"{prefix}pooled.json").write_text(document, encoding="utf-8")
     for name, picture in pictures.items():
-        (folder / f"forest_{_file_name(name)}.svg").write_bytes(svg(picture.figure))
+        (folder / f"{prefix}forest_{_file_name(name)}.svg").write_bytes(svg(picture.figure))
 
 
 def _file_name(name: str) -> str:

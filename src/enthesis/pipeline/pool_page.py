@@ -10,6 +10,7 @@ from enthesis.evidence import Fit
 from enthesis.pipeline.pool import EVERYTHING, PoolResult
 from enthesis.report.forest import forest
 from enthesis.report.page import Page, Picture, Section
+from enthesis.report.rows import p_value
 from enthesis.report.summary import summary_forest
 from enthesis.report.tables import Table
 
@@ -21,7 +22,6 @@ MEASURES = {
 """Names of effect sizes as axes print them; others are printed by their letters."""
 
 HEADERS = {
-    "method": "Method",
     "k": "Effects",
     "n_studies": "Studies",
     "estimate": "Estimate",
@@ -43,7 +43,7 @@ SUMMARY = "summary"
 
 DECIMALS = {
     **dict.fromkeys(("estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper", "q"), 2),
-    **dict.fromkeys(("tau2", "p_value", "q_p"), 3),
+    "tau2": 3,
     "i2": 1,
 }
 
@@ -53,17 +53,19 @@ def pool_tables(result: PoolResult) -> list[Table]:
     frame = result.to_frame().drop(columns="std_error")
     if not frame["reason"].any():
         frame = frame.drop(columns="reason")
-    return [
-        Table(
-            frame=chosen.drop(columns="method"),
-            caption=f"Pooled effects, {method} ({fit.test} test)",
-            headers={name: text for name, text in HEADERS.items() if name in chosen.columns[1:]},
-            decimals={name: n for name, n in DECIMALS.items() if name in chosen.columns},
-            notes=_between(result, method),
+    tables = []
+    for method, fit in result.overall.items():
+        chosen = frame[frame["method"] == method].drop(columns="method")
+        tables.append(
+            Table(
+                frame=chosen,
+                caption=f"Pooled effects, {method} ({fit.test} test)",
+                headers={name: text for name, text in HEADERS.items() if name in chosen},
+                decimals={name: digits for name, digits in DECIMALS.items() if name in chosen},
+                notes=_between(result, method),
+            )
         )
-        for method, fit in result.overall.items()
-        if len(chosen := frame[frame["method"] == method])
-    ]
+    return tables
 
 
 def pool_pictures(result: PoolResult) -> dict[str, Picture]:
@@ -86,15 +88,22 @@ def pool_pictures(result: PoolResult) -> dict[str, Picture]:
     return pictures
 
 
-def pool_sections(result: PoolResult, pictures: dict[str, Picture]) -> tuple[Section, ...]:
-    """Tables and forests of one pooled table."""
+def pool_sections(
+    result: PoolResult, pictures: dict[str, Picture], *, title: str = ""
+) -> tuple[Section, ...]:
+    """Tables and forests of one pooled table; `title` says of what, before each section's own."""
     summary = tuple(picture for name, picture in pictures.items() if name == SUMMARY)
     single = tuple(picture for name, picture in pictures.items() if name != SUMMARY)
-    return (
-        Section(title="Pooled effects", text=result.notes, tables=tuple(pool_tables(result))),
-        *((Section(title="Summary of the subgroups", pictures=summary),) if summary else ()),
-        Section(title="Forest plots", pictures=single),
-    )
+    sections = [
+        Section(
+            title=_titled(title, "pooled effects"),
+            text=result.notes,
+            tables=tuple(pool_tables(result)),
+        )
+    ]
+    if summary:
+        sections.append(Section(title=_titled(title, "subgroups"), pictures=summary))
+    return (*sections, Section(title=_titled(title, "forest plots"), pictures=single))
 
 
 def pool_page(
@@ -119,6 +128,11 @@ def pool_page(
         sections=pool_sections(result, pictures),
         provenance=provenance,
     )
+
+
+def _titled(of: str, what: str) -> str:
+    title = f"{of}: {what}" if of else what
+    return title[:1].upper() + title[1:]
 
 
 def _summary(result: PoolResult, method: str, xlabel: str) -> Any:
@@ -147,5 +161,5 @@ def _between(result: PoolResult, method: str) -> tuple[str, ...]:
     if method not in result.cells or not result.cells[method].q_between_df:
         return ()
     cells = result.cells[method]
-    test = f"Q = {cells.q_between:.2f}, df = {cells.q_between_df}, p = {cells.q_between_p:.3f}"
+    test = f"Q = {cells.q_between:.2f}, df = {cells.q_between_df}, p {p_value(cells.q_between_p)}"
     return (f"Test for subgroup differences: {test}.",)

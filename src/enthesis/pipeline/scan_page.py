@@ -22,9 +22,8 @@ SEEN_FROM_THE_FEET = (
 def scan_tables(result: ScanResult) -> list[Table]:
     """The measurements as people read them: by level, by vertebra, by region."""
     parts: dict[str, Callable[[Measurement], bool]] = {
-        "Muscles at each vertebral level": lambda m: (
-            m.method != "whole region" and m.region != "vertebral_body"
-        ),
+        "Muscles at mid-body of each vertebra": lambda m: "mid-body" in m.method,
+        "Muscles over the height of each vertebral body": lambda m: "body's height" in m.method,
         "Vertebral bodies": lambda m: m.quantity == "trabecular_attenuation",
         "Whole regions": lambda m: m.method == "whole region",
     }

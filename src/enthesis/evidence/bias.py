@@ -1,0 +1,363 @@
+"""Small-study effects: regression and rank tests of the funnel, PET and PEESE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.special import ndtr
+
+from enthesis.errors import InputError
+from enthesis.evidence.design import INTERCEPT, build, column_of_numbers
+from enthesis.evidence.multilevel import MultilevelFit
+from enthesis.evidence.refit import with_moderator
+from enthesis.evidence.robust import RobustFit, robust
+from enthesis.evidence.tails import critical_value, two_sided_p
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from enthesis.evidence.fit import Fit
+
+    Floats = NDArray[np.float64]
+
+Predictor = Literal["sei", "vi", "ni", "ninv", "sqrtni", "sqrtninv"]
+
+PREDICTORS = ("sei", "vi", "ni", "ninv", "sqrtni", "sqrtninv")
+"""Standard error, variance, and total sample size as it is, inverted, and their square roots."""
+
+VANISHING = ("sei", "vi", "ninv", "sqrtninv")
+"""Predictors that are zero for an infinitely large study, so that the intercept is its effect."""
+
+EXACT_RANKS_BELOW = 50
+"""Number of untied effects below which Kendall's distribution is counted out, as R does."""
+
+PET_ALPHA = 0.10
+"""Two-sided level at which PET's intercept must differ from zero for PEESE to be preferred."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egger:
+    """Regression of the effects on a measure of their precision.
+
+    Parameters
+    ----------
+    predictor, model : as used; `model` is "mixed", "multilevel" or "lm"
+    slope, std_error, statistic, df, p_value : of the predictor; zero slope is a symmetric funnel
+    intercept, intercept_lower, intercept_upper : of the regression
+    intercept_is_limit : the intercept estimates the effect of an infinitely large study, as the
+        predictor vanishes for it and the model has no other moderators
+    fit : the regression; None for "lm"
+    robust : its cluster-robust form, from which the numbers above then come; else None
+    """
+
+    predictor: str
+    model: str
+    slope: float
+    std_error: float
+    statistic: float
+    df: float
+    p_value: float
+    intercept: float
+    intercept_lower: float
+    intercept_upper: float
+    intercept_is_limit: bool
+    fit: Fit | None = field(repr=False)
+    robust: RobustFit | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankTest:
+    """Kendall's correlation of standardised effects with their variances.
+
+    Parameters
+    ----------
+    tau : rank correlation; zero is a symmetric funnel
+    p_value : exact where `exact`, else that of the normal approximation
+    p_value_normal : of the normal approximation, without continuity correction
+    exact : the distribution was counted out: no ties and fewer than 50 effects
+    """
+
+    tau: float
+    p_value: float
+    p_value_normal: float
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """A weighted straight line with multiplicative dispersion, t on k - 2 degrees of freedom."""
+
+    intercept: float
+    intercept_std_error: float
+    intercept_p: float
+    intercept_lower: float
+    intercept_upper: float
+    slope: float
+    slope_std_error: float
+    slope_p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetPeese:
+    """The precision-effect test and the estimate with standard error.
+
+    Parameters
+    ----------
+    pet : regression on the standard error; its intercept tests for an effect beyond bias
+    peese : regression on the variance; its intercept estimates that effect
+    preferred : "PEESE" where PET's intercept differs from zero at two-sided .10, else "PET"
+    """
+
+    pet: Regression
+    peese: Regression
+    preferred: Literal["PET", "PEESE"]
+
+
+def egger(
+    fit: Fit,
+    *,
+    predictor: Predictor = "sei",
+    model: Literal["mixed", "lm"] = "mixed",
+    ni: str = "ni",
+    cluster: str | None = None,
+) -> Egger:
+    """Egger's regression test for funnel asymmetry, in the fit's own kind of model.
+
+    Parameters
+    ----------
+    fit : a two-level or multilevel model; its estimator, test, random effects and moderators stay
+    predictor : "sei" (Egger's), "vi", or the total sample size as "ni", "ninv", "sqrtni",
+        "sqrtninv"
+    model : "mixed" adds the predictor to the model; "lm" is the classical weighted regression with
+        multiplicative dispersion, which knows no random effects
+    ni : column of total sample sizes, for the predictors made of them
+    cluster : column that names clusters: the test is then cluster-robust (CR2, Satterthwaite)
+
+    Raises
+    ------
+    InputError : unknown predictor or model, no usable sample sizes, or "lm" with a cluster.
+
+    References
+    ----------
+    Egger et al. (1997), 10.1136/bmj.315.7109.629; Sterne and Egger (2005), 10.1002/0470870168.ch6;
+    Rodgers and Pustejovsky (2021), 10.1037/met0000300 (the multilevel form).
+    """
+    if predictor not in PREDICTORS:
+        raise InputError(f"unknown predictor {predictor!r}; choose one of {', '.join(PREDICTORS)}")
+    if model not in ("mixed", "lm"):
+        raise InputError(f"model is 'mixed' or 'lm', got {model!r}")
+    values = _predictor(fit, predictor, ni)
+    if model == "lm":
+        if cluster is not None:
+            raise InputError("the 'lm' form has no clusters; use model='mixed' with a cluster")
+        return _classical(fit, predictor, values)
+    regression = with_moderator(fit, predictor, values)
+    answer = robust(regression, cluster, level=fit.level) if cluster is not None else None
+    source = regression if answer is None else answer
+    first, row = source.to_frame().iloc[0], source.to_frame().iloc[-1]
+    return Egger(
+        predictor=predictor,
+        model="multilevel" if isinstance(fit, MultilevelFit) else "mixed",
+        slope=float(row["estimate"]),
+        std_error=float(row["std_error"]),
+        statistic=float(row["statistic"]),
+        df=float(row["df"]),
+        p_value=float(row["p_value"]),
+        intercept=float(first["estimate"]),
+        intercept_lower=float(first["ci_lower"]),
+        intercept_upper=float(first["ci_upper"]),
+        intercept_is_limit=_is_limit(fit, predictor),
+        fit=regression,
+        robust=answer,
+    )
+
+
+def rank_test(effects: pd.DataFrame, *, yi: str = "yi", vi: str = "vi") -> RankTest:
+    """Begg and Mazumdar's rank correlation test for funnel asymmetry.
+
+    Parameters
+    ----------
+    effects : a row per effect
+    yi, vi : columns of effects and sampling variances
+
+    Raises
+    ------
+    InputError : fewer than three effects.
+
+    References
+    ----------
+    Begg and Mazumdar (1994), 10.2307/2533446.
+    """
+    table = build(effects, yi=yi, vi=vi)
+    y, v = table.effects, table.variances
+    k = len(y)
+    if k < 3:
+        raise InputError(f"a rank correlation needs at least three effects, got {k}")
+    w = 1 / v
+    deviate = (y - np.sum(w * y) / np.sum(w)) / np.sqrt(v - 1 / np.sum(w))
+    concordance = _concordance(deviate, v)
+    ties = [np.unique(column, return_counts=True)[1] for column in (deviate, v)]
+    pairs = k * (k - 1) / 2
+    untied = [pairs - float(np.sum(t * (t - 1))) / 2 for t in ties]
+    if min(untied) <= 0:
+        raise InputError("all variances are equal, so they have no ranks to correlate")
+    z = concordance / np.sqrt(_concordance_variance(k, *ties))
+    normal = float(2 * ndtr(-abs(z)))
+    exact = k < EXACT_RANKS_BELOW and min(untied) == pairs
+    return RankTest(
+        tau=float(concordance / np.sqrt(untied[0] * untied[1])),
+        p_value=_exact_p(k, concordance) if exact else normal,
+        p_value_normal=normal,
+        exact=exact,
+    )
+
+
+def pet_peese(
+    effects: pd.DataFrame, *, level: float = 0.95, yi: str = "yi", vi: str = "vi"
+) -> PetPeese:
+    """Effect of an infinitely precise study, by regression on standard error and on variance.
+
+    Parameters
+    ----------
+    effects : a row per effect
+    level : of the confidence intervals
+    yi, vi : columns of effects and sampling variances
+
+    Raises
+    ------
+    InputError : fewer than three effects, or all variances equal.
+
+    References
+    ----------
+    Stanley and Doucouliagos (2014), 10.1002/jrsm.1095.
+    """
+    table = build(effects, yi=yi, vi=vi)
+    y, v = table.effects, table.variances
+    pet, peese = (_line(y, v, x, level) for x in (np.sqrt(v), v))
+    preferred: Literal["PET", "PEESE"] = "PEESE" if pet.intercept_p < PET_ALPHA else "PET"
+    return PetPeese(pet=pet, peese=peese, preferred=preferred)
+
+
+def _predictor(fit: Fit, predictor: Predictor, ni: str) -> Floats:
+    if predictor == "sei":
+        return np.sqrt(fit.variances)
+    if predictor == "vi":
+        return fit.variances
+    if ni not in fit.data.columns:
+        raise InputError(
+            f"predictor {predictor!r} needs sample sizes, but the data have no column {ni!r}; "
+            "name it with ni="
+        )
+    n = column_of_numbers(fit.data, ni)
+    if not (n > 0).all():
+        row = int(np.flatnonzero(~(n > 0))[0])
+        raise InputError(
+            f"sample sizes must be positive; column {ni!r} holds {n[row]:g} in row "
+            f"{fit.data.index[row]!r}"
+        )
+    forms = {"ni": n, "ninv": 1 / n, "sqrtni": np.sqrt(n), "sqrtninv": 1 / np.sqrt(n)}
+    return forms[predictor]
+
+
+def _is_limit(fit: Fit, predictor: str) -> bool:
+    return predictor in VANISHING and fit.names == (INTERCEPT,)
+
+
+def _classical(fit: Fit, predictor: Predictor, values: Floats) -> Egger:
+    X = np.column_stack([fit.design, values])
+    b, covariance, df = _weighted_regression(fit.effects, fit.variances, X)
+    se = np.sqrt(np.diag(covariance))
+    half = critical_value(fit.level, df) * se[0]
+    return Egger(
+        predictor=predictor,
+        model="lm",
+        slope=float(b[-1]),
+        std_error=float(se[-1]),
+        statistic=float(b[-1] / se[-1]),
+        df=float(df),
+        p_value=float(two_sided_p(b[-1] / se[-1], df)),
+        intercept=float(b[0]),
+        intercept_lower=float(b[0] - half),
+        intercept_upper=float(b[0] + half),
+        intercept_is_limit=_is_limit(fit, predictor),
+        fit=None,
+        robust=None,
+    )
+
+
+def _line(y: Floats, v: Floats, x: Floats, level: float) -> Regression:
+    b, covariance, df = _weighted_regression(y, v, np.column_stack([np.ones(len(y)), x]))
+    se = np.sqrt(np.diag(covariance))
+    half = critical_value(level, df) * se[0]
+    p = two_sided_p(b / se, df)
+    return Regression(
+        intercept=float(b[0]),
+        intercept_std_error=float(se[0]),
+        intercept_p=float(p[0]),
+        intercept_lower=float(b[0] - half),
+        intercept_upper=float(b[0] + half),
+        slope=float(b[1]),
+        slope_std_error=float(se[1]),
+        slope_p=float(p[1]),
+    )
+
+
+def _weighted_regression(y: Floats, v: Floats, X: Floats) -> tuple[Floats, Floats, int]:
+    """Weighted least squares whose error variance is estimated, as `lm` does."""
+    k, p = X.shape
+    if k <= p:
+        raise InputError(f"the regression needs more than {p} effects, got {k}")
+    root = np.sqrt(1 / v)
+    basis, upper = np.linalg.qr(root[:, None] * X)
+    pivots = np.abs(np.diag(upper))
+    if pivots.min() <= 1e-10 * pivots.max():
+        raise InputError("the predictor does not vary among the effects, so it has no slope")
+    b = np.linalg.solve(upper, basis.T @ (root * y))
+    residual = root * (y - X @ b)
+    inverse = np.linalg.inv(upper)
+    return b, inverse @ inverse.T * (residual @ residual) / (k - p), k - p
+
+
+def _concordance(a: Floats, b: Floats) -> float:
+    """Kendall's S: concordant minus discordant pairs, counted a slice of rows at a time."""
+    total = 0.0
+    for start in range(0, len(a), 256):
+        part = slice(start, start + 256)
+        signs = np.sign(a[part, None] - a) * np.sign(b[part, None] - b)
+        total += float(signs.sum())
+    return total / 2
+
+
+def _concordance_variance(k: int, t: NDArray[np.intp], u: NDArray[np.intp]) -> float:
+    """Variance of S under independence, with ties; Kendall (1970), equation 4.4."""
+
+    def single(n: NDArray[np.intp]) -> float:
+        return float(np.sum(n * (n - 1) * (2 * n + 5)))
+
+    def double(n: NDArray[np.intp]) -> float:
+        return float(np.sum(n * (n - 1)))
+
+    def triple(n: NDArray[np.intp]) -> float:
+        return float(np.sum(n * (n - 1) * (n - 2)))
+
+    untied = k * (k - 1) * (2 * k + 5)
+    return (
+        (untied - single(t) - single(u)) / 18
+        + double(t) * double(u) / (2 * k * (k - 1))
+        + triple(t) * triple(u) / (9 * k * (k - 1) * (k - 2))
+    )
+
+
+def _exact_p(k: int, concordance: float) -> float:
+    """Two-sided p from the number of permutations with each count of concordant pairs."""
+    counts = np.ones(1)
+    for n in range(2, k + 1):
+        counts = np.convolve(counts, np.ones(n)) / n
+    pairs = k * (k - 1) // 2
+    concordant = round((concordance + pairs) / 2)
+    upper = 2 * concordant > pairs
+    tail = counts[concordant:].sum() if upper else counts[: concordant + 1].sum()
+    return min(1.0, 2 * float(tail))

@@ -1,0 +1,183 @@
+import itertools
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from data import real
+from scans import grid, scan
+
+from enthesis import read
+from enthesis.errors import GridError, InputError
+from enthesis.image import Image, LabelMap, Source
+from enthesis.pipeline.measure import measure, read_scan
+from enthesis.records import Subject
+
+PSOAS = (slice(2, 6), slice(2, 7), slice(2, 24))
+RIGHT_PSOAS = (slice(30, 36), slice(2, 7), slice(2, 24))
+BODY = (slice(8, 26), slice(2, 22), slice(4, 22))
+
+TOTALSEGMENTATOR_NAMES = {
+    "deep_back_muscle": "autochthon",
+    "clavicle": "clavicula",
+    "costal_cartilage": "costal_cartilages",
+    "hip_bone": "hip",
+    "iliac_vein": "iliac_vena",
+    "portal_and_splenic_vein": "portal_vein_and_splenic_vein",
+    "vertebra": "vertebrae",
+}
+
+
+def small_scan(spacing=(1.0, 1.0, 1.0)):
+    return scan(
+        (40, 24, 26),
+        {
+            "psoas_major_left": (PSOAS, 50),
+            "psoas_major_right": (RIGHT_PSOAS, 45),
+            "vertebral_body_L1": (BODY, 140),
+        },
+        spacing=spacing,
+    )
+
+
+def numbers(result):
+    """Every measurement by its place, so that two results can be compared."""
+    return {(m.quantity, m.region, m.side, m.level, m.method): m.value for m in result.measurements}
+
+
+def test_left_is_measured_as_left():
+    result = measure(*small_scan())
+    area = {
+        m.side: m.value
+        for m in result.measurements
+        if m.quantity == "area" and "mid-body" in m.method
+    }
+    assert area == {"left": 4 * 5, "right": 6 * 5}
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", list(itertools.product((1, -1), repeat=3)))
+def test_the_same_scan_stored_in_any_orientation_measures_the_same(tmp_path, axes, flips):
+    image, labels = small_scan((0.9, 0.8, 2.5))
+    to_stored = nib.orientations.axcodes2ornt(
+        [
+            "".join(pair)[0 if flip > 0 else 1]
+            for pair, flip in zip([("RL", "AP", "SI")[axis] for axis in axes], flips, strict=True)
+        ]
+    )
+    for name, volume in (("image", image), ("labels", labels)):
+        plain = nib.Nifti1Image(np.asarray(volume.array), volume.affine)
+        stored = plain.as_reoriented(
+            nib.orientations.ornt_transform(nib.io_orientation(volume.affine), to_stored)
+        )
+        nib.save(stored, tmp_path / f"{name}.nii")
+    scheme = tmp_path / "labels.csv"
+    scheme.write_text("label,name\n" + "".join(f"{n},{s}\n" for n, s in labels.names.items()))
+    again = measure(*read_scan(tmp_path / "image.nii", tmp_path / "labels.nii", scheme=scheme))
+    # Affines pass through float32 in the header.
+    assert numbers(again) == pytest.approx(numbers(measure(image, labels)), rel=1e-6)
+
+
+def test_units_scale_as_lengths_do():
+    one, two = measure(*small_scan()), measure(*small_scan((2.0, 2.0, 2.0)))
+    for key, value in numbers(one).items():
+        factor = {"area": 4, "volume": 8}.get(key[0])
+        if factor:
+            assert numbers(two)[key] == pytest.approx(factor * value)
+
+
+def test_findings_name_what_is_missing():
+    result = measure(*small_scan(), subject=Subject(sex="female"))
+    categories = {finding.criterion: finding.category for finding in result.findings}
+    assert categories["L1 attenuation, Pickhardt 2013 (United States)"] == "osteoporosis possible"
+    low = [f for f in result.findings if f.criterion.startswith("Low muscle attenuation")]
+    assert all(f.category == "cannot tell" and f.missing for f in low)
+
+
+def test_an_image_without_hounsfield_units_has_no_findings():
+    image, labels = small_scan()
+    signal = Image(array=image.array, affine=image.affine, quantity="signal")
+    result = measure(signal, labels)
+    assert result.findings == ()
+    assert {m.quantity for m in result.measurements} == {"area", "volume"}
+    assert "does not hold HU" in result.flags[0]
+
+
+def test_muscle_that_cannot_be_in_hounsfield_units_is_flagged():
+    image, labels = small_scan()
+    stored = Image(array=image.array + np.int16(1024), affine=image.affine, quantity="hounsfield")
+    assert any("are these Hounsfield units" in flag for flag in measure(stored, labels).flags)
+
+
+def test_contrast_and_voltage_are_flagged():
+    image, labels = small_scan()
+    source = Source(modality="CT", facts={"contrast": True, "kvp": 100.0})
+    enhanced = Image(array=image.array, affine=image.affine, quantity="hounsfield", source=source)
+    flags = " ".join(measure(enhanced, labels).flags)
+    assert "a contrast agent was given" in flags
+    assert "100 kVp" in flags
+
+
+def test_labels_of_another_scan_are_refused():
+    image, _ = small_scan()
+    _, labels = small_scan((1, 1, 1.2))
+    with pytest.raises(GridError, match="mm apart"):
+        measure(image, labels)
+
+
+def test_an_empty_label_map_is_refused():
+    image, labels = small_scan()
+    empty = LabelMap(array=np.zeros_like(labels.array), affine=grid(), names=labels.names)
+    with pytest.raises(InputError, match="no voxel of the label map is labelled"):
+        measure(image, empty)
+
+
+def test_volumes_and_intensities_are_those_of_totalsegmentators_own_statistics():
+    folder = real("totalsegmentator/example_seg_fast")
+    expected = json.loads((folder / "statistics.json").read_text())
+    result = measure(
+        *read_scan(
+            real("totalsegmentator/example_ct_sm.nii.gz"),
+            real("totalsegmentator/example_seg_fast.nii.gz"),
+            scheme="totalsegmentator",
+        )
+    )
+    found = {}
+    for m in result.measurements:
+        if m.method != "whole region":
+            continue
+        name = TOTALSEGMENTATOR_NAMES.get(m.region, m.region)
+        if name.startswith("rib_"):
+            name = f"rib_{m.side}_{name.removeprefix('rib_')}"
+        else:
+            name = "_".join(part for part in (name, m.side, m.level) if part)
+        found.setdefault(name, {})[m.quantity] = m.value
+    present = {name: numbers for name, numbers in expected.items() if numbers["volume"]}
+    assert set(found) == set(present)
+    for name, values in present.items():
+        assert found[name]["volume"] == values["volume"], name
+        # The file prints five decimals.
+        assert found[name]["attenuation_mean"] == pytest.approx(values["intensity"], abs=5.1e-6)
+
+
+@pytest.mark.parametrize(
+    ("image", "labels"),
+    [
+        ("totalsegmentator/example_ct_sm.nii.gz", "totalsegmentator/example_seg.nii.gz"),
+        ("totalsegmentator/example_ct_dicom", "totalsegmentator/example_seg_dicom.nii.gz"),
+    ],
+)
+def test_volumes_of_a_real_scan_are_a_direct_count_of_voxels(image, labels):
+    stored = nib.load(real(labels))
+    counts = np.bincount(np.asanyarray(stored.dataobj).ravel())[1:]
+    voxel = float(np.prod(np.linalg.norm(stored.affine[:3, :3], axis=0)))
+    result = measure(*read_scan(real(image), real(labels), scheme="totalsegmentator"))
+    volumes = [m.value for m in result.measurements if m.quantity == "volume"]
+    assert volumes == pytest.approx([n * voxel for n in counts if n], rel=1e-12)
+
+
+def test_labels_beside_a_dicom_series_lie_on_its_grid():
+    image = read.image(real("totalsegmentator/example_ct_dicom"))
+    labels = read.labels(real("totalsegmentator/example_seg_dicom.nii.gz"), "totalsegmentator")
+    assert image.shape == labels.shape == (512, 512, 20)
+    assert image.spacing == pytest.approx((0.9765625, 0.9765625, 2.0))
