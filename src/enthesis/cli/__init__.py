@@ -18,11 +18,16 @@ app = cyclopts.App(
     help="From scan to evidence: bone and muscle imaging, measured, diagnosed and pooled.",
     version=__version__,
     help_format="plaintext",
+    # A flag is given or not; there is no second word to take it back.
+    default_parameter=cyclopts.Parameter(negative=()),
 )
 # By import path, so that asking for help does not load what a command needs.
-app.command("enthesis.cli.demo:demo")
-app.command("enthesis.cli.measure:measure")
-app.command("enthesis.cli.pool:pool")
+for name, what in (
+    ("demo", "Measure a digital body beside its truth and pool simulated studies."),
+    ("measure", "Measure the muscles and vertebrae of a CT scan."),
+    ("pool", "Pool a table of studies."),
+):
+    app.command(f"enthesis.cli.{name}:{name}", name=name, help=what)
 
 
 def main() -> NoReturn:
