@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from enthesis.cli.printing import console, print_json, print_saved, print_table
+from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline import demo as pipeline
 from enthesis.records import Finding
 
@@ -26,7 +26,8 @@ def demo(
     json
         Print one JSON document instead of tables.
     """
-    result = pipeline.demo(output)
+    with progress() as announce:
+        result = pipeline.demo(output, announce=announce)
     if json:
         print_json(result.to_dict())
         return

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from enthesis.cli.printing import console, print_json, print_saved, print_table
+from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline.measure import ScanResult
 from enthesis.pipeline.measure_files import measure_files
 from enthesis.pipeline.scan_page import scan_tables
@@ -59,14 +59,16 @@ def measure(
     json
         Print one JSON document instead of tables.
     """
-    result = measure_files(
-        image,
-        labels,
-        scheme=scheme,
-        series=series,
-        output=output,
-        subject=Subject(id=subject, sex=sex, age=age, height_m=height_m, weight_kg=weight_kg),
-    )
+    with progress() as announce:
+        result = measure_files(
+            image,
+            labels,
+            scheme=scheme,
+            series=series,
+            output=output,
+            subject=Subject(id=subject, sex=sex, age=age, height_m=height_m, weight_kg=weight_kg),
+            announce=announce,
+        )
     if json:
         print_json(result.to_dict())
         return

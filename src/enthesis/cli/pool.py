@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.markup import escape
 
-from enthesis.cli.printing import console, print_json, print_saved, print_table
+from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline.pool import METHODS
 from enthesis.pipeline.pool_files import pool_files
 from enthesis.pipeline.pool_page import pool_tables
@@ -56,17 +56,19 @@ def pool(
     json
         Print one JSON document instead of tables.
     """
-    result = pool_files(
-        table,
-        output=output,
-        measure=measure,
-        by=by,
-        methods=methods,
-        test=test,
-        min_effects=min_effects,
-        study=study,
-        level=level,
-    )
+    with progress() as announce:
+        result = pool_files(
+            table,
+            output=output,
+            measure=measure,
+            by=by,
+            methods=methods,
+            test=test,
+            min_effects=min_effects,
+            study=study,
+            level=level,
+            announce=announce,
+        )
     if json:
         print_json(result.to_dict())
         return

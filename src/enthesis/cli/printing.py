@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from enthesis.pipeline.outputs import json_text
+from enthesis.pipeline.outputs import Announce, json_text
 from enthesis.report import tables as report
 
 FILE_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, which has no width of its own."""
+
+
+@contextmanager
+def progress() -> Iterator[Announce]:
+    """What is being done right now, on standard error; silent when that is no terminal."""
+    with Console(stderr=True).status("Starting") as status:
+        yield lambda step: status.update(step)
 
 
 def console() -> Console:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from enthesis import phantom, read
 from enthesis.pipeline.measure import ScanResult, measure
-from enthesis.pipeline.outputs import json_text, output_folder, provenance
+from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.pool import PoolResult, pool
 from enthesis.pipeline.pool_files import write_pooled
 from enthesis.pipeline.pool_page import pool_pictures, pool_sections, pool_tables
@@ -73,17 +73,21 @@ class DemoResult:
         }
 
 
-def demo(output: Path) -> DemoResult:
+def demo(output: Path, *, announce: Announce = silently) -> DemoResult:
     """Make a digital body, measure it beside its truth, pool simulated studies, report all.
 
     Parameters
     ----------
     output : folder for the scan and its labels (NIfTI), tables, forests and report.html; its files
         appear only when all of them are made
+    announce : told what is being done
     """
+    announce("Making a digital body and a scan of it")
     made = phantom.lumbar_ct(rng=np.random.default_rng(SEED))
+    announce("Measuring the scan")
     scan = measure(made.image, made.labels, subject=Subject(id="digital body"))
     compared = against_truth(scan.measurements, made.truth)
+    announce("Pooling simulated studies")
     studies = phantom.simulated_studies()
     pooled = {
         outcome: pool(studies[studies["outcome"] == outcome], by=SUBGROUPS, min_effects=MIN_EFFECTS)
@@ -113,6 +117,7 @@ def demo(output: Path) -> DemoResult:
         ),
         provenance=record,
     )
+    announce("Drawing the report")
     with output_folder(output) as folder:
         read.write_nifti(made.image, folder / "phantom_ct.nii.gz")
         read.write_nifti(made.labels, folder / "phantom_labels.nii.gz")

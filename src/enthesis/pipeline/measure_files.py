@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from enthesis.pipeline.measure import ANYBODY, ScanResult, measure, read_scan
-from enthesis.pipeline.outputs import json_text, output_folder, provenance
+from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.scan_page import scan_page
 from enthesis.records import Subject
 from enthesis.report import page
@@ -19,6 +19,7 @@ def measure_files(
     output: Path,
     series: str | None = None,
     subject: Subject = ANYBODY,
+    announce: Announce = silently,
 ) -> ScanResult:
     """Measure one scan and write measurements.csv, .json, report.html and provenance.json.
 
@@ -30,12 +31,15 @@ def measure_files(
     output : folder; its files appear only when all of them are made
     series : which series, where a folder holds several
     subject : the study's code, sex, height and weight as known
+    announce : told what is being done
 
     Raises
     ------
     InputError : unreadable or unusable input; nothing is written.
     """
+    announce("Reading the scan and its labels")
     scan, regions = read_scan(image, labels, scheme=scheme, series=series)
+    announce("Measuring")
     result = measure(scan, regions, subject=subject)
     options = {
         "scheme": scheme if not Path(scheme).exists() else "file",
@@ -50,6 +54,7 @@ def measure_files(
     if Path(scheme).is_file():
         inputs["scheme"] = Path(scheme)
     record = provenance("measure", inputs=inputs, options=options)
+    announce("Drawing the report")
     with output_folder(output) as folder:
         result.to_frame().to_csv(folder / "measurements.csv", index=False)
         (folder / "measurements.json").write_text(json_text(result.to_dict()), encoding="utf-8")

@@ -9,7 +9,7 @@ import math
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,13 @@ RECORDED_PACKAGES = ("numpy", "scipy", "pandas", "nibabel", "pydicom", "matplotl
 """Packages whose version can change a number or a picture."""
 
 BLOCK_BYTES = 1 << 20
+
+Announce = Callable[[str], None]
+"""Takes a few words on what is being done now."""
+
+
+def silently(_: str) -> None:
+    """Announce nothing."""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from enthesis import read
-from enthesis.pipeline.outputs import json_text, output_folder, provenance
+from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.pool import METHODS, PoolResult, pool
 from enthesis.pipeline.pool_page import pool_page, pool_pictures
 from enthesis.report import page
@@ -26,6 +26,7 @@ def pool_files(
     min_effects: int = 2,
     study: str = "study",
     level: float = 0.95,
+    announce: Announce = silently,
 ) -> PoolResult:
     """Pool one table and write effects.csv, pooled.csv, .json, forests, report and provenance.
 
@@ -34,11 +35,13 @@ def pool_files(
     table : CSV or TSV file
     output : folder; its files appear only when all of them are made
     measure, by, methods, test, min_effects, study, level : as in `pool`
+    announce : told what is being done
 
     Raises
     ------
     InputError : an unreadable or unusable table; nothing is written.
     """
+    announce("Pooling")
     result = pool(
         read.table(table),
         measure=measure,
@@ -59,6 +62,7 @@ def pool_files(
         "level": level,
     }
     record = provenance("pool", inputs={"table": table}, options=options)
+    announce("Drawing the forest plots")
     pictures = pool_pictures(result)
     with output_folder(output) as folder:
         write_pooled(result, pictures, folder)
