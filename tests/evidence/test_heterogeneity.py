@@ -7,7 +7,7 @@ from evidence.reference import cases, check, table
 
 from enthesis.errors import InputError
 from enthesis.evidence import heterogeneity, multilevel, pool, tau2_interval
-from enthesis.evidence import tau2 as between
+from enthesis.evidence.projection import problem as regression
 
 KINDS = {"QP": "Q-profile", "PL": "profile-likelihood"}
 
@@ -55,10 +55,10 @@ def test_the_bounds_are_roots_of_the_generalised_q():
     data = effects()
     fit = pool(data)
     found = tau2_interval(fit, level=0.9)
-    problem = between.problem(fit.effects, fit.variances, fit.design)
+    problem = regression(fit.effects, fit.variances, fit.design)
     # Quantiles of chi-squared with 14 df: 5 % at 6.570631, 95 % at 23.684791.
-    assert problem.at(found.tau2.lower).q == pytest.approx(23.684791, rel=1e-7)
-    assert problem.at(found.tau2.upper).q == pytest.approx(6.570631, rel=1e-7)
+    assert problem.moments(found.tau2.lower).q == pytest.approx(23.684791, rel=1e-7)
+    assert problem.moments(found.tau2.upper).q == pytest.approx(6.570631, rel=1e-7)
 
 
 def test_effects_that_vary_too_little_have_no_compatible_tau2():

@@ -12,14 +12,7 @@ from enthesis.evidence.arms import (
 )
 from enthesis.evidence.audit import Audit, audit
 from enthesis.evidence.bias import Egger, PetPeese, RankTest, egger, pet_peese, rank_test
-from enthesis.evidence.classical import (
-    CommonEffect,
-    HenmiCopas,
-    MantelHaenszel,
-    henmi_copas,
-    mantel_haenszel,
-    peto,
-)
+from enthesis.evidence.classical import CommonEffect, MantelHaenszel, mantel_haenszel, peto
 from enthesis.evidence.combining import (
     MeanSD,
     average_sides,
@@ -50,6 +43,7 @@ from enthesis.evidence.fail_safe import (
     fail_safe_n,
 )
 from enthesis.evidence.fit import Fit, MarginalCovariance, VarianceComponent
+from enthesis.evidence.henmi_copas import HenmiCopas, henmi_copas
 from enthesis.evidence.heterogeneity import (
     Heterogeneity,
     Tau2Interval,
@@ -58,6 +52,7 @@ from enthesis.evidence.heterogeneity import (
 )
 from enthesis.evidence.influence import Influence, baujat, influence
 from enthesis.evidence.influence_multilevel import ClusterInfluence, cluster_influence
+from enthesis.evidence.location_scale import LocationScale, location_scale
 from enthesis.evidence.many import ManyFits, pool_many
 from enthesis.evidence.multilevel import MultilevelFit, multilevel
 from enthesis.evidence.pool import pool
@@ -71,7 +66,8 @@ from enthesis.evidence.quantiles import (
 from enthesis.evidence.resampling import Bootstrap, PermutationTest, bootstrap, permutation_test
 from enthesis.evidence.residuals import blup, radial, random_effects, standardized_residuals
 from enthesis.evidence.robust import RobustFit, contrast, robust
-from enthesis.evidence.sampling_covariance import SamplingCovariance, sampling_covariance
+from enthesis.evidence.sampling_blocks import SamplingCovariance
+from enthesis.evidence.sampling_covariance import sampling_covariance
 from enthesis.evidence.selection import SelectionFit, selection_model
 from enthesis.evidence.subgroups import Subgroups, subgroups
 from enthesis.evidence.subsets import Gosh, cumulative, gosh, leave_one_out
@@ -95,6 +91,7 @@ __all__ = [
     "Heterogeneity",
     "Influence",
     "LikelihoodRatio",
+    "LocationScale",
     "MantelHaenszel",
     "ManyFits",
     "MarginalCovariance",
@@ -139,6 +136,7 @@ __all__ = [
     "information_criteria",
     "leave_one_out",
     "likelihood_ratio",
+    "location_scale",
     "mantel_haenszel",
     "mean_from_quantiles",
     "multilevel",

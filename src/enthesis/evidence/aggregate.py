@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from enthesis.errors import InputError
 from enthesis.evidence.design import INTERCEPT, build
-from enthesis.evidence.sampling_covariance import SamplingCovariance, as_sampling_covariance
+from enthesis.evidence.sampling_blocks import SamplingCovariance, as_sampling_covariance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from enthesis.errors import InputError
 from enthesis.evidence.design import INTERCEPT, build, column_of_numbers
 from enthesis.evidence.multilevel import MultilevelFit
+from enthesis.evidence.printing import columns, number, p_phrase, p_text
 from enthesis.evidence.refit import with_moderator
 from enthesis.evidence.robust import RobustFit, robust
 from enthesis.evidence.tails import critical_value, two_sided_p
@@ -67,6 +68,20 @@ class Egger:
     fit: Fit | None = field(repr=False)
     robust: RobustFit | None = field(repr=False)
 
+    def summary(self) -> str:
+        """The test in words, and the limit where the intercept is one."""
+        kind = {"lm": "weighted regression", "mixed": "mixed-effects"}.get(self.model, self.model)
+        title = f"Regression test for funnel asymmetry ({kind}, predictor {self.predictor}"
+        title += ", cluster-robust)" if self.robust is not None else ")"
+        slope = f"slope {number(self.slope)} (SE {number(self.std_error)})"
+        letter = "z" if np.isinf(self.df) else f"t({self.df:.4g})"
+        test = f"{letter} = {number(self.statistic)}, {p_phrase(self.p_value)}"
+        lines = [title, f"{slope}, {test}"]
+        if self.intercept_is_limit:
+            bounds = f"[{number(self.intercept_lower)}, {number(self.intercept_upper)}]"
+            lines.append(f"limit as the predictor vanishes: {number(self.intercept)} {bounds}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankTest:
@@ -84,6 +99,14 @@ class RankTest:
     p_value: float
     p_value_normal: float
     exact: bool
+
+    def summary(self) -> str:
+        """The test in words."""
+        how = "exact" if self.exact else "normal approximation"
+        return (
+            f"Rank correlation test for funnel asymmetry\nKendall's tau {number(self.tau)}, "
+            f"{p_phrase(self.p_value)} ({how})"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +137,24 @@ class PetPeese:
     pet: Regression
     peese: Regression
     preferred: Literal["PET", "PEESE"]
+
+    def summary(self) -> str:
+        """Both intercepts and slopes, the preferred line marked."""
+        rows = [
+            (
+                f"{name}{' *' if name == self.preferred else ''}",
+                number(line.intercept),
+                number(line.intercept_std_error),
+                p_text(line.intercept_p),
+                number(line.intercept_lower),
+                number(line.intercept_upper),
+                number(line.slope),
+                p_text(line.slope_p),
+            )
+            for name, line in (("PET", self.pet), ("PEESE", self.peese))
+        ]
+        header = ("", "effect", "se", "pval", "ci.lb", "ci.ub", "slope", "slope pval")
+        return f"{columns(header, rows)}\n* preferred"
 
 
 def egger(

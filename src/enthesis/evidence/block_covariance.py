@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from enthesis.evidence.random_terms import InnerOuter, Intercepts
-    from enthesis.evidence.sampling_covariance import SamplingCovariance
+    from enthesis.evidence.sampling_blocks import SamplingCovariance
     from enthesis.evidence.structures import Structure
 
     Floats = NDArray[np.float64]

@@ -135,17 +135,16 @@ def build(
     variables = _variables(formula, effects) if formula is not None else ()
     wanted = list(dict.fromkeys([yi, vi, *variables, *needed]))
     _require(effects, wanted, what="the effects table")
-    numbers = {name: column_of_numbers(effects, name) for name in (yi, vi)}
-    complete = ~np.isnan(numbers[yi]) & ~np.isnan(numbers[vi])
+    complete = ~np.isnan(column_of_numbers(effects, yi))
+    complete &= ~np.isnan(column_of_numbers(effects, vi))
     for name in wanted[2:]:
         complete &= effects[name].notna().to_numpy()
     if not complete.any():
         raise InputError(
             f"none of the {len(effects)} rows has all of {wanted}; fill them in or drop a column"
         )
-    everything = bool(complete.all())
-    data = effects.copy() if everything else effects.loc[complete].copy()
-    y, v = (numbers[name] if everything else numbers[name][complete] for name in (yi, vi))
+    data = effects.copy() if complete.all() else effects.loc[complete].copy()
+    y, v = column_of_numbers(data, yi), column_of_numbers(data, vi)
     refuse_unusable(y, data.index, yi)
     refuse_unusable(v, data.index, vi, positive=positive)
     matrix, spec = _matrix(formula, mods, data)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "MarginalCovariance", "ModelSpec", "VarianceComponent"]
 
-NOT_PLAIN = {"design", "effects", "variances", "weights", "marginal", "sampling", "data", "spec"}
+NOT_PLAIN = {
+    "multilevel_model",
+    "design",
+    "effects",
+    "variances",
+    "weights",
+    "marginal",
+    "sampling",
+    "data",
+    "spec",
+}
 """Fields that are the model's material rather than its answer; `to_dict` leaves them out."""
 
 

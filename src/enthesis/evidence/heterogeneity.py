@@ -20,11 +20,12 @@ import pandas as pd
 from enthesis.errors import InputError
 from enthesis.evidence import tau2 as between
 from enthesis.evidence.printing import columns, number, plain
+from enthesis.evidence.projection import problem
 from enthesis.evidence.tails import chi2_quantile
 
 if TYPE_CHECKING:
     from enthesis.evidence.fit import Fit
-    from enthesis.evidence.tau2 import Problem
+    from enthesis.evidence.projection import Problem
 
 METHODS = ("Q-profile", "profile-likelihood")
 DOUBLINGS = 200
@@ -234,7 +235,7 @@ def tau2_interval(
             "this interval is for models with one between-study variance; "
             f"{fit.model} has {[c.name for c in fit.components] or 'none'}"
         )
-    data = between.problem(fit.effects, fit.variances, fit.design)
+    data = problem(fit.effects, fit.variances, fit.design)
     if data.df < 1:
         raise InputError(
             f"{fit.k} effects and {fit.p} coefficients leave no degrees of freedom for an interval"
@@ -250,7 +251,7 @@ def tau2_interval(
 def _q_profile(data: Problem, level: float) -> tuple[float, float, bool]:
     tail = (1.0 - level) / 2.0
     high, low = (chi2_quantile(p, data.df) for p in (1.0 - tail, tail))
-    null_set = data.at(0.0).q < low
+    null_set = data.at_zero.q < low
     return between.solve_q(data, high)[0], between.solve_q(data, low)[0], null_set
 
 

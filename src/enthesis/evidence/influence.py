@@ -91,7 +91,8 @@ def influence(fit: Fit) -> Influence:
     variances = np.diagonal(covariances, axis1=1, axis2=2)
     dfbetas = shift / np.sqrt(gone.scale[:, None] * variances)
     weight = 1.0 / fit.marginal.diagonal() if fit.weights is None else fit.weights
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # an effect that cannot be left out is NaN
+        cov_ratio = np.linalg.det(gone.covariance) / np.linalg.det(fit.covariance)
         flags = (
             (np.abs(dffits) > DFFITS_LIMIT * np.sqrt(p / (fit.k - p)))
             | (chdtr(p, cook) > COOK_LIMIT)
@@ -103,7 +104,7 @@ def influence(fit: Fit) -> Influence:
             "rstudent": deleted_residuals(fit, gone)["z"].to_numpy(),
             "dffits": dffits,
             "cook_d": cook,
-            "cov_ratio": np.linalg.det(gone.covariance) / np.linalg.det(fit.covariance),
+            "cov_ratio": cov_ratio,
             "tau2_deleted": gone.tau2,
             "q_deleted": gone.q,
             "hat": hat,

@@ -10,7 +10,8 @@ import pandas as pd
 
 from enthesis.errors import InputError
 from enthesis.evidence.clusters import cluster_codes
-from enthesis.evidence.multilevel import MultilevelFit, marginal
+from enthesis.evidence.multilevel import MultilevelFit
+from enthesis.evidence.multilevel_answer import marginal
 from enthesis.evidence.tails import chi2_p
 
 if TYPE_CHECKING:

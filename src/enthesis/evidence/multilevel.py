@@ -11,18 +11,25 @@ import pandas as pd
 from enthesis.errors import InputError
 from enthesis.evidence import design as design_matrix
 from enthesis.evidence import random_terms
-from enthesis.evidence.fit import Fit, VarianceComponent
+from enthesis.evidence.fit import Fit
 from enthesis.evidence.likelihood import likelihood
+from enthesis.evidence.multilevel_answer import (
+    components,
+    contained_df,
+    heterogeneity,
+    marginal,
+    omnibus,
+    q_and_typical_variance,
+)
 from enthesis.evidence.multilevel_model import MultilevelModel, multilevel_model
-from enthesis.evidence.sampling_covariance import SamplingCovariance, as_sampling_covariance
-from enthesis.evidence.tails import chi2_p, f_p
+from enthesis.evidence.sampling_blocks import SamplingCovariance, as_sampling_covariance
+from enthesis.evidence.tails import chi2_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from enthesis.evidence.multilevel_likelihood import WorkingCovariance
     from enthesis.evidence.random_terms import TermSpec
     from enthesis.evidence.structures import Struct
 
@@ -54,33 +61,6 @@ class MultilevelFit(Fit):
         """Variance of each random intercept."""
         names = [term.name for term in self.multilevel_model.intercepts]
         return dict(zip(names, self.parameters.tolist(), strict=False))
-
-
-@dataclass(frozen=True, slots=True)
-class Marginal:
-    """M in the order of the table, for whoever works with a fit."""
-
-    working: WorkingCovariance
-    order: Ints
-    place: Ints
-
-    def solve(self, rhs: Floats) -> Floats:
-        """M⁻¹ rhs; rhs is (k,) or (k, m)."""
-        vectors = np.atleast_2d(rhs.T)[:, self.order]
-        solved = self.working.solve(np.ascontiguousarray(vectors))[:, self.place]
-        return solved[0] if rhs.ndim == 1 else solved.T
-
-    def logdet(self) -> float:
-        """Log-determinant of M."""
-        return self.working.log_determinant
-
-    def diagonal(self) -> Floats:
-        """Marginal variance of each effect, (k,)."""
-        return self.working.diagonal()[self.place]
-
-    def dense(self, rows: Ints) -> Floats:
-        """The sub-matrix M[rows][:, rows], (n, n)."""
-        return self.working.block(self.place[rows])
 
 
 def multilevel(
@@ -179,16 +159,6 @@ def multilevel(
     return _fit(model, data, terms, method=method, test=test, dfs=dfs, level=level, notes=notes)
 
 
-def marginal(model: MultilevelModel, parameters: Floats) -> Marginal | None:
-    """M at these parameters, in the order of the table; None where not positive definite."""
-    working = model.covariance(parameters)
-    if working is None:
-        return None
-    place = np.empty_like(model.order)
-    place[model.order] = np.arange(model.order.size)
-    return Marginal(working, model.order, place)
-
-
 def _fit(
     model: MultilevelModel,
     data: design_matrix.Design,
@@ -210,13 +180,13 @@ def _fit(
     if solution is None or covariance is None or sampling is None:
         raise InputError("V is not positive definite; lower its correlations")
     k, p = model.design.shape
-    components = _components(model, at, optimum.evaluation.expected)
+    parts = components(model, at, optimum.evaluation.expected)
     df = np.full(p, np.inf) if test == "z" else np.full(p, float(k - p))
     if test == "t" and dfs == "contain":
-        df = _contained_df(model)
-    qm, qm_df, qm_p = _omnibus(data, solution.coefficients, solution.covariance, df)
-    q, typical = _q_and_typical_variance(model, sampling)
-    tau2, unequal = _heterogeneity(model, at)
+        df = contained_df(model)
+    qm, qm_df, qm_p = omnibus(data.intercept, solution.coefficients, solution.covariance, df)
+    q, typical = q_and_typical_variance(model, sampling)
+    tau2, unequal = heterogeneity(model, at)
     criteria = likelihood(
         model.effects,
         model.design,
@@ -234,7 +204,7 @@ def _fit(
         level=level,
         model="Multivariate meta-analysis model" if unequal else "Multilevel meta-analysis model",
         method=method,
-        components=components,
+        components=parts,
         tau2=tau2,
         k=k,
         p=p,
@@ -331,92 +301,3 @@ def _notes(model: MultilevelModel) -> list[str]:
                 same = f"{first.name!r} and {second.name!r} have the same levels"
                 notes += [f"{same}: only the sum of their variances is estimable, shown in halves"]
     return notes
-
-
-def _components(
-    model: MultilevelModel, at: Floats, information: Floats
-) -> tuple[VarianceComponent, ...]:
-    names, values, correlations, slopes = model.natural(at)
-    errors = np.full(values.size, np.nan)
-    free = model.estimated
-    if free.any() and np.isfinite(slopes).all():
-        inner = slopes[np.ix_(free, free)]
-        try:
-            covariance = inner @ np.linalg.inv(information[np.ix_(free, free)]) @ inner.T
-            variances = np.diag(covariance)
-            errors[free] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
-        except np.linalg.LinAlgError:
-            pass  # parameters that the data do not identify have no standard error
-    levels = [term.n_levels for term in model.intercepts]
-    for part in model.correlated:
-        levels += [len(part.term.outer_labels)] * (part.at.stop - part.at.start)
-    return tuple(
-        VarianceComponent(
-            name=name,
-            value=float(value),
-            n_levels=n,
-            std_error=float(error),
-            fixed=not is_free,
-            kind="correlation" if correlation else "variance",
-        )
-        for name, value, n, error, is_free, correlation in zip(
-            names, values, levels, errors, free, correlations, strict=True
-        )
-    )
-
-
-def _contained_df(model: MultilevelModel) -> Floats:
-    """Levels of the coarsest factor that contains each column, minus p, and at least 1."""
-    k, p = model.design.shape
-    df = np.full(p, float(k))
-    factors = [(t.codes, t.n_levels) for t in model.intercepts]
-    factors += [(t.outer, len(t.outer_labels)) for t in model.inner_outer]
-    for codes, n in factors:
-        order = np.argsort(codes, kind="stable")
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        columns = model.design[order]
-        least = np.minimum.reduceat(columns, starts, axis=0)
-        most = np.maximum.reduceat(columns, starts, axis=0)
-        contained = (least == most).all(axis=0)
-        df[contained] = np.minimum(df[contained], n)
-    freedom: Floats = np.maximum(df - p, 1.0)
-    return freedom
-
-
-def _omnibus(
-    data: design_matrix.Design, coefficients: Floats, covariance: Floats, df: Floats
-) -> tuple[float, tuple[float, float], float]:
-    """Wald test of all coefficients but the intercept; of the intercept where it is alone."""
-    tested = [j for j in range(coefficients.size) if j != data.intercept] or [0]
-    b = coefficients[tested]
-    qm = float(b @ np.linalg.solve(covariance[np.ix_(tested, tested)], b))
-    m, least = len(tested), float(df[tested].min())
-    if np.isinf(least):
-        return qm, (float(m), np.inf), chi2_p(qm, m)
-    return qm / m, (float(m), least), f_p(qm / m, m, least)
-
-
-def _q_and_typical_variance(model: MultilevelModel, sampling: Marginal) -> tuple[float, float]:
-    """Cochran's Q with W = V⁻¹, and (k − p) / tr P."""
-    x, y = model.design, model.effects
-    k, p = x.shape
-    solved = sampling.solve(np.column_stack([x, y]))
-    ux, uy = solved[:, :p], solved[:, p]
-    inverse = np.linalg.inv(x.T @ ux)
-    q = float(y @ uy - (ux.T @ y) @ inverse @ (ux.T @ y))
-    residuals = y - x @ (inverse @ (ux.T @ y))
-    q = float(residuals @ sampling.solve(residuals))
-    trace = sampling.working.inverse_trace() - float(np.sum(inverse * (ux.T @ ux)))
-    return q, (k - p) / trace
-
-
-def _heterogeneity(model: MultilevelModel, at: Floats) -> tuple[float, bool]:
-    """Sum of the variances that every effect has; NaN where it differs between inner levels."""
-    total = float(at[: len(model.intercepts)].sum())
-    unequal = False
-    for part in model.correlated:
-        _, values, kinds = part.structure.reported(at[part.at])
-        variances = [v for v, correlation in zip(values, kinds, strict=True) if not correlation]
-        unequal |= len(variances) > 1
-        total += variances[0]
-    return (float("nan") if unequal else total), unequal

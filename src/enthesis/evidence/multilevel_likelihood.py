@@ -86,7 +86,11 @@ class GeneralisedLeastSquares:
 
 
 def least_squares(
-    covariance: WorkingCovariance, design: Floats, effects: Floats, *, restricted: bool
+    covariance: WorkingCovariance,
+    design: Floats,
+    effects: Floats,
+    *,
+    gram_logdet: float | None,
 ) -> GeneralisedLeastSquares:
     """Generalised least squares and the log-likelihood.
 
@@ -95,7 +99,7 @@ def least_squares(
     covariance : M
     design : (p, k), transposed
     effects : (k,)
-    restricted : REML, with metafor's constant ½ log|X'X|
+    gram_logdet : log|X'X| for REML, whose value metafor raises by half of it; None for ML
     """
     p, k = design.shape
     solved = covariance.solve(np.vstack([design, effects]))
@@ -107,20 +111,23 @@ def least_squares(
     py = solved[p] - coefficients @ ux
     rss = float(effects @ py)
     value = -0.5 * (covariance.log_determinant + rss)
-    if restricted:
-        gram = np.linalg.slogdet(design @ design.T)[1]
-        logdet = 2.0 * float(np.log(np.diag(root)).sum())
-        value += 0.5 * (gram - logdet - (k - p) * LOG_2PI)
-    else:
+    if gram_logdet is None:
         value -= 0.5 * k * LOG_2PI
+    else:
+        logdet = 2.0 * float(np.log(np.diag(root)).sum())
+        value += 0.5 * (gram_logdet - logdet - (k - p) * LOG_2PI)
     return GeneralisedLeastSquares(coefficients, inverse, ux, py, value)
 
 
 def evaluate(
-    covariance: WorkingCovariance, design: Floats, effects: Floats, *, restricted: bool
+    covariance: WorkingCovariance,
+    design: Floats,
+    effects: Floats,
+    *,
+    gram_logdet: float | None,
 ) -> Evaluation:
     """The log-likelihood, score and information at one covariance; arguments as above."""
-    gls = least_squares(covariance, design, effects, restricted=restricted)
+    gls = least_squares(covariance, design, effects, gram_logdet=gram_logdet)
     ux, py, inverse = gls.ux, gls.py, gls.covariance
     p = design.shape[0]
     trace, trace_pairs = covariance.logdet_derivatives()
@@ -130,18 +137,15 @@ def evaluate(
     solved = covariance.solve(turned.reshape(n * (p + 1), -1)).reshape(turned.shape)
     flat, flat_solved = turned[:, p], solved[:, p]
     # y'P D_j P D_l P y, where P v = M⁻¹v − U B U'v
-    along = np.einsum("pk,jk->jp", ux, flat)
+    along = flat @ ux.T
     quadratic = flat @ flat_solved.T - along @ inverse @ along.T
-    if restricted:
-        gram = np.stack([ux @ d[:p].T for d in turned])
-        leaned = inverse @ gram
+    if gram_logdet is not None:
+        leaned = inverse @ (turned[:, :p] @ ux.T)
         trace = trace - np.einsum("jaa->j", leaned)
-        mixed = np.array(
-            [[np.sum(inverse * (dj[:p] @ sl[:p].T)) for sl in solved] for dj in turned]
-        )
+        mixed = (inverse @ turned[:, :p]).reshape(n, -1) @ solved[:, :p].reshape(n, -1).T
         trace_pairs = trace_pairs - 2.0 * mixed + np.einsum("jab,lba->jl", leaned, leaned)
     score = 0.5 * (flat @ py - trace)
     expected = 0.25 * (trace_pairs + trace_pairs.T)
     observed = quadratic - expected
-    observed += covariance.curvature(py, ux, inverse if restricted else None)
+    observed += covariance.curvature(py, ux, None if gram_logdet is None else inverse)
     return Evaluation(gls.value, score, expected, 0.5 * (observed + observed.T))

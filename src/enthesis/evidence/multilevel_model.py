@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from enthesis.evidence.multilevel_likelihood import (
 )
 from enthesis.evidence.nested_covariance import NestedModel, nested_model
 from enthesis.evidence.random_terms import InnerOuter, Intercepts
-from enthesis.evidence.sampling_covariance import SamplingCovariance, indefinite
+from enthesis.evidence.sampling_blocks import SamplingCovariance, indefinite
 from enthesis.evidence.scoring import Optimum, maximise
 from enthesis.evidence.structures import structure
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.intp]
     Mask = NDArray[np.bool_]
 
-START_SHARES = {1: (0.0, 0.03, 0.3, 1.0, 3.0), 2: (0.0, 0.05, 0.4, 1.5), 3: (0.0, 0.3, 1.0)}
+START_SHARES = {1: (0.0, 0.03, 0.3, 1.0, 3.0), 2: (0.0, 0.1, 0.8), 3: (0.0, 0.3, 1.0)}
 """Starting variances, as shares of the raw heterogeneity, tried in every combination: the highest
 wins, so that of two modes the higher one is found. With more components, equal shares or none."""
 
@@ -60,6 +61,7 @@ class MultilevelModel:
     restricted : REML rather than ML
     engine : what computes with M
     x, y : design transposed (p, k) and effects (k,), in the engine's order
+    gram_logdet : log|X'X| for REML, None for ML
     correlated : the correlated effects and where their parameters sit
     lower, upper, scale : of every working parameter; variances of intercepts come first
     estimated : which are estimated
@@ -76,6 +78,7 @@ class MultilevelModel:
     engine: NestedModel | BlockModel
     x: Floats
     y: Floats
+    gram_logdet: float | None
     correlated: tuple[Correlated, ...]
     lower: Floats
     upper: Floats
@@ -98,16 +101,22 @@ class MultilevelModel:
         working = self.engine.at(parameters)
         if working is None:
             return None
-        return least_squares(working, self.x, self.y, restricted=self.restricted)
+        return least_squares(working, self.x, self.y, gram_logdet=self.gram_logdet)
 
     def evaluate(self, parameters: Floats) -> Evaluation | None:
         """Log-likelihood with derivatives, None where M is not positive definite."""
         working = self.engine.at(parameters)
         if working is None:
             return None
-        return evaluate(working, self.x, self.y, restricted=self.restricted)
+        return evaluate(working, self.x, self.y, gram_logdet=self.gram_logdet)
 
-    def maximise(self, *, start: Floats | None = None, held: Ints | None = None) -> Optimum:
+    def maximise(
+        self,
+        *,
+        start: Floats | None = None,
+        held: Ints | None = None,
+        tie: Floats | None = None,
+    ) -> Optimum:
         """The maximum of the likelihood.
 
         Parameters
@@ -115,6 +124,8 @@ class MultilevelModel:
         start : working parameters to begin from; by default the best of a coarse grid, and with
             correlated effects the best for each of several correlations
         held : parameters to keep at their start besides those that are fixed
+        tie : matrix that turns the point that moves into working parameters, where some of these
+            depend on others
         """
         free = self.estimated.copy()
         if held is not None:
@@ -124,7 +135,7 @@ class MultilevelModel:
         for begin in self.starts() if start is None else [start]:
             try:
                 found = maximise(
-                    self.evaluate,
+                    self.evaluate if tie is None else partial(self._evaluate_tied, tie),
                     begin,
                     lower=self.lower,
                     upper=self.upper,
@@ -137,11 +148,32 @@ class MultilevelModel:
             else:
                 optima.append(found)
         best = max(optima, key=lambda optimum: optimum.evaluation.value, default=None)
-        for failure in failures:
-            if best is None or failure.trace[-1] > best.evaluation.value:
-                raise failure
+        for missed in failures:
+            if best is None or missed.trace[-1] > best.evaluation.value:
+                raise missed
         assert best is not None
         return best
+
+    def with_inner_outer(self, terms: tuple[InnerOuter, ...]) -> MultilevelModel:
+        """The same model with its inner | outer terms written in another way."""
+        return multilevel_model(
+            effects=self.effects,
+            design=self.design,
+            sampling=self.sampling,
+            intercepts=self.intercepts,
+            inner_outer=terms,
+            structs=self.structs,
+            fixed=self.fixed,
+            restricted=self.restricted,
+        )
+
+    def _evaluate_tied(self, tie: Floats, point: Floats) -> Evaluation | None:
+        at = self.evaluate(tie @ point)
+        if at is None:
+            return None
+        return Evaluation(
+            at.value, tie.T @ at.score, tie.T @ at.expected @ tie, tie.T @ at.observed @ tie
+        )
 
     def starts(self) -> list[Floats]:
         """The best of a coarse grid of variances, for each starting correlation."""
@@ -262,6 +294,7 @@ def multilevel_model(
         engine=engine,
         x=np.ascontiguousarray(design.T if order is None else design.T[:, order]),
         y=effects if order is None else effects[order],
+        gram_logdet=float(np.linalg.slogdet(design.T @ design)[1]) if restricted else None,
         correlated=tuple(correlated),
         lower=np.concatenate(lower),
         upper=np.concatenate(upper),

@@ -13,13 +13,15 @@ from enthesis.evidence.design import Design, build, column_or_values
 from enthesis.evidence.fit import Fit, VarianceComponent
 from enthesis.evidence.likelihood import Likelihood, criteria
 from enthesis.evidence.marginal import Diagonal
+from enthesis.evidence.projection import Projection, problem
 from enthesis.evidence.tails import chi2_p, f_p
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from enthesis.evidence.tau2 import Problem, Tau2
+    from enthesis.evidence.projection import Moments, Problem
+    from enthesis.evidence.tau2 import Tau2
 
     Floats = NDArray[np.float64]
 
@@ -100,17 +102,17 @@ def pool_design(
     """`pool` on a design that is already built; `weights` are (k,)."""
     y, v, X = design.effects, design.variances, design.matrix
     k, p = X.shape
-    data = between.problem(y, v, X)
+    data = problem(y, v, X)
     estimated = tau2 is None and method not in ("EE", "FE")
     found = _between(data, method, weights, tau2)
-    at = data.at(found.value)
+    at = data.moments(found.value)
     line = _coefficients(data, at, found.value, weights)
-    dispersion = _dispersion(at, data.df, test)
+    dispersion = _dispersion(data, at, test)
     covariance = line.covariance * dispersion
     df = np.full(p, np.inf if test == "z" else float(data.df))
     heterogeneity = _heterogeneity(data, method, found.value)
     marginal, sampling = Diagonal(v + found.value), Diagonal(v)
-    information = _information(data, at, line.coefficients, X, method, p + estimated)
+    information = _information(data, at, found.value, line, method, p + estimated)
     omnibus = _omnibus(line.coefficients, covariance, design.intercept, df)
     return Fit(
         names=design.names,
@@ -159,6 +161,7 @@ def pool_design(
 class _Line:
     coefficients: Floats
     covariance: Floats
+    rss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,32 +211,32 @@ def _between(data: Problem, method: str, weights: Floats | None, tau2: float | N
     return between.estimate(data, method, weights=weights)
 
 
-def _coefficients(
-    data: Problem, at: between.Projection, tau2: float, weights: Floats | None
-) -> _Line:
+def _coefficients(data: Problem, at: Moments, tau2: float, weights: Floats | None) -> _Line:
     """Weighted least squares and its covariance, mapped back from the orthonormal basis."""
     back = np.linalg.inv(data.triangle)
     if weights is None:
-        coefficients, covariance = at.coefficients, at.inverse
+        coefficients, covariance = data.coefficients + at.shift, at.inverse
+        rss = at.q
     else:
-        own = between.Projection(data.y, data.basis, weights)
+        own = Projection(data.y, data.basis, weights)
         coefficients = own.coefficients
         covariance = own.inverse @ own.cross(weights**2 * (data.v + tau2)) @ own.inverse
+        rss = float(np.sum(own.residuals**2 / (data.v + tau2)))
     covariance = back @ covariance @ back.T
-    return _Line(back @ coefficients, 0.5 * (covariance + covariance.T))
+    return _Line(back @ coefficients, 0.5 * (covariance + covariance.T), rss)
 
 
-def _dispersion(at: between.Projection, df: int, test: str) -> float:
+def _dispersion(data: Problem, at: Moments, test: str) -> float:
     """Knapp and Hartung's scale; the inverse-variance residuals, also under user weights."""
     if test not in ("knha", "adhoc"):
         return 1.0
-    if df < 1:
+    if data.df < 1:
         raise InputError(
             f"test={test!r} needs more effects than coefficients; use test='z' for these "
-            f"{len(at.weights)}"
+            f"{len(data.y)}"
         )
-    scale = at.q / df
-    if test == "knha" and np.abs(at.residuals).max() <= EXACT * np.abs(at.fitted).max():
+    scale = at.q / data.df
+    if test == "knha" and np.abs(data.residuals).max() <= EXACT * np.abs(data.y).max():
         raise InputError(
             "all effects lie exactly on the model, so the Knapp-Hartung standard error is 0; "
             "use test='z', 't' or 'adhoc'"
@@ -242,7 +245,7 @@ def _dispersion(at: between.Projection, df: int, test: str) -> float:
 
 
 def _heterogeneity(data: Problem, method: str, tau2: float) -> _Heterogeneity:
-    at = data.at(0.0)
+    at = data.at_zero
     q = at.q if data.df else 0.0
     typical = data.df / at.trace if data.df else np.nan
     if method in ("EE", "FE"):
@@ -253,22 +256,16 @@ def _heterogeneity(data: Problem, method: str, tau2: float) -> _Heterogeneity:
 
 
 def _information(
-    data: Problem,
-    at: between.Projection,
-    coefficients: Floats,
-    design: Floats,
-    method: str,
-    n_parameters: int,
+    data: Problem, at: Moments, tau2: float, line: _Line, method: str, n_parameters: int
 ) -> Likelihood:
-    """The log-likelihood from what the projection already holds."""
-    residuals = data.y - design @ coefficients
+    """The log-likelihood from what the moments already hold."""
     gram = 2.0 * float(np.log(np.abs(np.diag(data.triangle))).sum())
     return criteria(
         "REML" if method == "REML" else "ML",
-        design.shape,
-        rss=float((at.weights * residuals) @ residuals),
-        logdet=-float(np.log(at.weights).sum()),
-        logdet_sampling=-float(np.log(data.unweighted.weights).sum()),
+        (len(data.y), len(line.coefficients)),
+        rss=line.rss,
+        logdet=-data.log_weights(tau2),
+        logdet_sampling=-data.log_weights(0.0),
         logdet_gram=gram,
         logdet_information=gram - float(np.linalg.slogdet(at.inverse)[1]),
         n_parameters=n_parameters,
@@ -306,7 +303,7 @@ def _explained(
     if method in ("EE", "FE"):
         if data.df < 1:
             return float("nan")
-        residual, total = data.at(0.0).q / data.df, bare.at(0.0).q / bare.df
+        residual, total = data.at_zero.q / data.df, bare.at_zero.q / bare.df
         return max(0.0, 100.0 * (1.0 - residual / total)) if total > 0.0 else 0.0
     without = between.estimate(bare, method, weights=weights).value
     return max(0.0, 100.0 * (without - tau2) / without) if without > 0.0 else 0.0

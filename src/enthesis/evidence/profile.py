@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from enthesis.errors import ConvergenceError, InputError
+from enthesis.evidence.structures import Unstructured
 from enthesis.evidence.tails import chi2_quantile
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from enthesis.evidence.multilevel import MultilevelFit
     from enthesis.evidence.multilevel_model import MultilevelModel
+    from enthesis.evidence.scoring import Optimum
 
     Floats = NDArray[np.float64]
 
@@ -26,6 +29,9 @@ REACH = 3.0
 
 FARTHEST = 1e8
 """A bound beyond this many times the residual variance counts as infinite."""
+
+ALMOST_ONE = 1.0 - 1e-9
+"""The ends of a correlation in an unstructured matrix, whose factor is singular at one itself."""
 
 ROOT_TOLERANCE = 1e-10
 """Relative width at which a bound counts as found."""
@@ -115,31 +121,67 @@ def variance_intervals(fit: MultilevelFit, *, level: float | None = None) -> pd.
 
 @dataclass(slots=True)
 class _Path:
-    """The constrained maxima along one parameter; each begins where the last one ended.
+    """The constrained maxima along one reported parameter.
 
-    `squared` says that the working parameter is the standard deviation of what is reported.
+    Each is climbed from where the last one ended and from the estimate, and the higher one kept.
+
+    `power` 2 says that the working parameter is the standard deviation of what is reported. With
+    `tied`, a correlation r of the first two levels of a Cholesky factor is moved instead: the
+    element before the diagonal follows the diagonal, L₂₁ = r / √(1 − r²) L₂₂.
     """
 
     model: MultilevelModel
     position: int
-    squared: bool
+    power: int
     lowest: float
     highest: float
-    last: Floats
+    origin: Floats
+    tied: bool = False
+    last: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.origin
 
     def at(self, value: float) -> tuple[float, float]:
         """Profile log-likelihood and its slope in the reported parameter."""
-        working = float(np.sqrt(value)) if self.squared else value
-        start = self.last.copy()
-        start[self.position] = working
-        if self.model.covariance(start) is None:
+        if self.tied:
+            return self._at_correlation(value)
+        working = value ** (1.0 / self.power)
+        optimum = self._climb(working, None)
+        if optimum is None:
             return -np.inf, np.nan
-        optimum = self.model.maximise(start=start, held=np.array([self.position]))
-        self.last = optimum.point
         slope = float(optimum.evaluation.score[self.position])
-        if self.squared:
+        if self.power == 2:
             slope = slope / (2.0 * working) if working > 0.0 else 0.0
         return optimum.evaluation.value, slope
+
+    def _at_correlation(self, value: float) -> tuple[float, float]:
+        diagonal = self.position + 1
+        rest = 1.0 - value**2
+        tie = np.eye(self.last.size)
+        tie[self.position, diagonal] = value / np.sqrt(rest)
+        optimum = self._climb(0.0, tie)
+        if optimum is None:
+            return -np.inf, np.nan
+        # the held element does not move, so its score is the untied one
+        slope = float(optimum.evaluation.score[self.position]) * optimum.point[diagonal]
+        return optimum.evaluation.value, slope * rest**-1.5
+
+    def _climb(self, held: float, tie: Floats | None) -> Optimum | None:
+        best: Optimum | None = None
+        for begin in (self.last, self.origin):
+            start = begin.copy()
+            start[self.position] = held
+            if self.model.covariance(start if tie is None else tie @ start) is None:
+                continue
+            found = self.model.maximise(start=start, held=np.array([self.position]), tie=tie)
+            if best is None or found.evaluation.value > best.evaluation.value:
+                best = found
+            if not self.model.correlated:
+                break  # variances alone have one such maximum
+        if best is not None:
+            self.last = best.point
+        return best
 
 
 def _path(fit: MultilevelFit, component: str) -> _Path:
@@ -150,18 +192,43 @@ def _path(fit: MultilevelFit, component: str) -> _Path:
     if fit.components[position].fixed:
         raise InputError(f"{component!r} was fixed, so there is nothing to profile")
     model = fit.multilevel_model
-    squared, lowest, highest = False, model.lower[position], model.upper[position]
-    for part in model.correlated:
-        if part.at.start <= position < part.at.stop:
-            slopes = part.structure.jacobian(fit.parameters[part.at])
-            own = position - part.at.start
-            if part.structure.coupled:
-                raise InputError(
-                    f"{component!r} belongs to an unstructured matrix of more than two levels, "
-                    "whose elements cannot be moved one by one; profile HCS, or two levels"
-                )
-            squared = bool(fit.components[position].kind == "variance" and slopes[own, own] != 1.0)
-    return _Path(model, position, squared, float(lowest), float(highest), fit.parameters.copy())
+    for index, part in enumerate(model.correlated):
+        if not part.at.start <= position < part.at.stop:
+            continue
+        if isinstance(part.structure, Unstructured):
+            return _unstructured_path(fit, index, position - part.at.start)
+        slopes = part.structure.jacobian(np.ones(part.at.stop - part.at.start))
+        own = position - part.at.start
+        if slopes[own, own] != 1.0:
+            return _Path(model, position, 2, 0.0, np.inf, fit.parameters.copy())
+    return _Path(
+        model,
+        position,
+        1,
+        float(model.lower[position]),
+        float(model.upper[position]),
+        fit.parameters.copy(),
+    )
+
+
+def _unstructured_path(fit: MultilevelFit, index: int, own: int) -> _Path:
+    """The model with the levels in question first, where one element of the factor moves them."""
+    model = fit.multilevel_model
+    part = model.correlated[index]
+    assert isinstance(part.structure, Unstructured)
+    m = len(part.term.labels)
+    pairs = list(combinations(range(m), 2))
+    first = (own,) if own < m else pairs[own - m]
+    order = [*first, *(i for i in range(m) if i not in first)]
+    terms = list(model.inner_outer)
+    terms[index] = terms[index].reordered(order)
+    turned = model.with_inner_outer(tuple(terms))
+    last = fit.parameters.copy()
+    matrix = part.structure.matrix(fit.parameters[part.at])[np.ix_(order, order)]
+    last[part.at] = part.structure.factored(matrix)
+    if own < m:
+        return _Path(turned, part.at.start, 2, 0.0, np.inf, last)
+    return _Path(turned, part.at.start + 1, 1, -ALMOST_ONE, ALMOST_ONE, last, tied=True)
 
 
 def _default_values(fit: MultilevelFit, component: str, path: _Path, points: int) -> Floats:
@@ -177,7 +244,7 @@ def _bound(path: _Path, estimate: float, edge: float, highest: float, target: fl
     below = edge <= estimate
     if estimate == edge:
         return edge
-    path.last[path.position] = np.sqrt(estimate) if path.squared else estimate
+    path.last = path.origin
     inner = estimate
     if np.isfinite(edge):
         outer = edge
@@ -185,7 +252,7 @@ def _bound(path: _Path, estimate: float, edge: float, highest: float, target: fl
             return edge
     else:
         unit = float(path.model.scale[path.position])
-        unit = unit**2 if path.squared else unit
+        unit = unit**path.power
         outer = max(2.0 * estimate, 0.5 * unit)
         while 2.0 * (highest - path.at(outer)[0]) <= target:
             inner, outer = outer, 4.0 * outer

@@ -83,6 +83,18 @@ class InnerOuter:
     outer: Ints
     outer_labels: tuple[str, ...]
 
+    def reordered(self, order: Sequence[int]) -> InnerOuter:
+        """The same term with its inner levels in another order."""
+        place = np.argsort(order)
+        return InnerOuter(
+            self.name,
+            place[self.inner],
+            self.times[list(order)],
+            tuple(self.labels[i] for i in order),
+            self.outer,
+            self.outer_labels,
+        )
+
     def take(self, rows: Ints) -> InnerOuter:
         """The levels of some of the rows."""
         inner, inner_codes = np.unique(self.inner[rows], return_inverse=True)
@@ -165,12 +177,12 @@ def _parse(term: str) -> TermSpec:
 def _intercepts(grouping: Sequence[str], table: pd.DataFrame) -> Intercepts:
     name = "/".join(grouping)
     if grouping[-1] == ROW and ROW not in table:
-        parents = [table[column].to_numpy() for column in grouping[:-1]]
-        if parents:
-            number = table.groupby(list(grouping[:-1]), sort=False).cumcount().to_numpy() + 1
-        else:
-            number = np.arange(1, len(table) + 1)
-        return Intercepts(name, np.arange(len(table)), (*parents, number))
+        rows = np.arange(len(table))
+        if len(grouping) == 1:
+            return Intercepts(name, rows, (rows + 1,))
+        above = _intercepts(grouping[:-1], table)
+        parents = tuple(key[above.codes] for key in above.keys)
+        return Intercepts(name, rows, (*parents, _count_within(above.codes)))
     codes, found = _levels(table[grouping[0]])
     keys: tuple[NDArray[Any], ...] = (found,)
     for column in grouping[1:]:
@@ -179,6 +191,15 @@ def _intercepts(grouping: Sequence[str], table: pd.DataFrame) -> Intercepts:
         above, within = np.divmod(pairs, len(found))
         keys = (*(key[above] for key in keys), found[within])
     return Intercepts(name, codes.astype(np.intp), keys)
+
+
+def _count_within(codes: Ints) -> Ints:
+    """1, 2, … within each level, in row order."""
+    order = np.argsort(codes, kind="stable")
+    sizes = np.bincount(codes)
+    counts = np.empty_like(codes)
+    counts[order] = np.arange(1, codes.size + 1) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return counts
 
 
 def _inner_outer(inner: str, outer: str, table: pd.DataFrame) -> InnerOuter:

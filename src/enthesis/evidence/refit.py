@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from enthesis.evidence.fit import Fit
-    from enthesis.evidence.sampling_covariance import SamplingCovariance
+    from enthesis.evidence.sampling_blocks import SamplingCovariance
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.intp]

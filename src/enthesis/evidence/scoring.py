@@ -153,8 +153,11 @@ def _step(hessian: Floats, score: Floats, point: Floats, held: Mask, box: _Box) 
         at = np.flatnonzero(~held)
         if at.size == 0:
             break
-        rest = score[at] - hessian[np.ix_(at, np.flatnonzero(held))] @ step[held]
-        step[at] = _solve(hessian[np.ix_(at, at)], rest)
+        if at.size == point.size:
+            step = _solve(hessian, score)
+        else:
+            rest = score[at] - hessian[np.ix_(at, np.flatnonzero(held))] @ step[held]
+            step[at] = _solve(hessian[np.ix_(at, at)], rest)
         landed = point + step
         outside = ~held & ((landed < lower) | (landed > upper))
         if not step[held].any() and not (outside & (_room(point, step, box) == 0.0)).any():

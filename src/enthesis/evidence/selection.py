@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from enthesis.errors import ConvergenceError, InputError
+from enthesis.evidence.printing import columns, number, p_phrase, p_text
 from enthesis.evidence.selection_likelihood import KINDS, Selection
 from enthesis.evidence.subsets import require_two_level
 from enthesis.evidence.tails import critical_value, two_sided_p
@@ -28,6 +30,9 @@ ROUNDS = 500
 
 GRADIENT = 1e-7
 """Largest gradient, in log-likelihood per unit of a coefficient or of a logarithm, at the end."""
+
+RUNAWAY = 60.0
+"""Logarithm of a parameter beyond which the climb is lost."""
 
 STARTS = (1.0, 4.0, 0.25)
 """Multiples of the plain model's tau² from which other modes of the likelihood are looked for."""
@@ -93,6 +98,37 @@ class SelectionFit:
                 "ci_upper": self.ci_upper,
             },
             index=pd.Index(self.names, name="coefficient"),
+        )
+
+    def summary(self) -> str:
+        """Corrected coefficients, tau², the selection function and its test."""
+        table = [
+            (
+                str(name),
+                *(number(row[part]) for part in ("estimate", "std_error", "statistic")),
+                p_text(row["p_value"]),
+                number(row["ci_lower"]),
+                number(row["ci_upper"]),
+            )
+            for name, row in self.to_frame().iterrows()
+        ]
+        test = f"LRT({self.lrt_df}) = {number(self.lrt)}, {p_phrase(self.lrt_p)}"
+        edges = (0.0, *self.steps, 1.0)
+        labels = [f"p in ({a:g}, {b:g}]" for a, b in pairwise(edges)] if self.steps else []
+        labels = labels or [f"delta {j + 1}" for j in range(len(self.delta))]
+        weights = [
+            (label, number(delta), number(se))
+            for label, delta, se in zip(labels, self.delta, self.delta_std_errors, strict=True)
+        ]
+        return "\n\n".join(
+            [
+                f"Selection model ({self.kind}, alternative {self.alternative}, k = {self.k})",
+                f"tau^2 {number(self.tau2)} (SE = {number(self.tau2_std_error)})",
+                columns(("", "estimate", "se", "zval", "pval", "ci.lb", "ci.ub"), table),
+                columns(("", "estimate", "se"), weights),
+                f"Test of selection: {test}",
+                *(f"Note: {note}" for note in self.notes),
+            ]
         )
 
 
@@ -259,6 +295,7 @@ def _maximum(model: Selection, starts: list[Floats]) -> tuple[Floats, float, flo
 
 def _climb(model: Selection, theta: Floats) -> tuple[Floats, float, bool]:
     """Newton's method, damped until each step gains."""
+    p = model.X.shape[1]
     value, gradient, hessian = model.derivatives(theta)
     damping = 1e-3
     for _ in range(ROUNDS):
@@ -271,6 +308,8 @@ def _climb(model: Selection, theta: Floats) -> tuple[Floats, float, bool]:
         step = axes @ ((axes.T @ gradient) / size)
         step *= min(1.0, 2.0 / float(np.abs(step).max()))
         trial = theta + step
+        if np.abs(trial[p:]).max() > RUNAWAY or trial[p] > model.highest_log_tau2:
+            return theta, value, False
         new_value, new_gradient, new_hessian = model.derivatives(trial)
         if new_value >= value - 1e-12 * abs(value):
             flat = np.abs(step).max() < 1e-10

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, log_ndtr, logsumexp, ndtr, ndtri
 
+from enthesis.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,6 +33,9 @@ REACH = 9.0
 
 PANEL = 1.0
 """Width of a panel in z, where the marginal normal's standard deviation is at least one."""
+
+FARTHEST = 1000.0
+"""Standard errors from zero beyond which a variance must be wrong, and panels too many."""
 
 NODES = 10
 """Gauss-Legendre nodes in each panel."""
@@ -72,6 +77,12 @@ class Selection:
     ) -> Selection:
         """The model of these data."""
         z = y / np.sqrt(v)
+        if np.abs(z).max() > FARTHEST:
+            row = int(np.argmax(np.abs(z)))
+            raise InputError(
+                f"effect {row + 1} of the fit lies {abs(z[row]):.3g} standard errors from zero; "
+                "its p-value says nothing about selection: check its variance"
+            )
         tails = 2.0 if two_sided else 1.0
         cuts = -ndtri(np.array(steps, dtype=float) / tails)
         interval = _interval(z, cuts, two_sided)
@@ -81,6 +92,11 @@ class Selection:
     def n_delta(self) -> int:
         """Free parameters of the selection function."""
         return {"none": 0, "step": len(self.cuts), "beta": 2}.get(self.kind, 1)
+
+    @property
+    def highest_log_tau2(self) -> float:
+        """Beyond it the effects could not have come out as close together as they did."""
+        return float(np.log(100 * (np.var(self.y) + self.v.max())))
 
     def derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient and Hessian in theta."""

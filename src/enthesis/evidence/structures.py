@@ -33,11 +33,6 @@ class Structure(Protocol):
     """Covariance of inner levels as a function of working parameters."""
 
     @property
-    def coupled(self) -> bool:
-        """Whether a reported parameter depends on several working ones."""
-        ...
-
-    @property
     def lower(self) -> Floats:
         """Lower bounds of the working parameters."""
         ...
@@ -121,11 +116,6 @@ class Patterned:
     times: tuple[float, ...] | None
 
     @property
-    def coupled(self) -> bool:
-        """Each reported parameter has a working parameter of its own."""
-        return False
-
-    @property
     def _n_scales(self) -> int:
         return len(self.labels) if self.heterogeneous else 1
 
@@ -140,7 +130,7 @@ class Patterned:
 
     @property
     def lower(self) -> Floats:
-        """Variances from 0; a compound correlation from -1 / (m - 1), the least that m levels have."""
+        """Variances from 0; a compound correlation from -1 / (m - 1), the least of m levels."""
         if self.times is not None:
             return self._all(0.0, LEAST_CONTINUOUS)
         compound = self.pattern == "compound" and len(self.labels) > 1
@@ -252,11 +242,6 @@ class Unstructured:
     labels: tuple[str, ...]
 
     @property
-    def coupled(self) -> bool:
-        """Variances and correlations mix the elements of the factor."""
-        return True
-
-    @property
     def _at(self) -> tuple[Ints, Ints]:
         return np.tril_indices(len(self.labels))
 
@@ -286,6 +271,14 @@ class Unstructured:
         """The covariance matrix of the inner levels."""
         factor = self._factor(at)
         return factor @ factor.T
+
+    def factored(self, matrix: Floats) -> Floats:
+        """Working parameters of a positive semi-definite matrix."""
+        values, vectors = np.linalg.eigh(matrix)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        upper: Floats = np.asarray(np.linalg.qr(root.T, mode="r"), dtype=float)
+        factor = (upper * np.where(np.diag(upper) < 0.0, -1.0, 1.0)[:, None]).T
+        return np.asarray(factor[self._at], dtype=float)
 
     def covariance(self, at: Floats, a: Ints, b: Ints) -> Floats:
         """Looked up in the matrix."""

@@ -1,9 +1,5 @@
 """Estimators of the between-study variance, from moments and from likelihoods.
 
-Everything rests on P = W − WX(X'WX)⁻¹X'W, which is diagonal plus rank p and is never formed:
-traces and quadratic forms cost O(k p²). The design enters through an orthonormal basis of its
-columns, so that moderators in awkward units (years, millimetres) lose no digits.
-
 References
 ----------
 Viechtbauer W 2005, doi:10.3102/10769986030003261 (DL, HE, HS, SJ, ML, REML)
@@ -16,12 +12,12 @@ Viechtbauer W 2021, doi:10.1007/978-3-030-61394-5 (PMM: Q at its median)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from enthesis.errors import ConvergenceError, InputError
+from enthesis.evidence.projection import Projection
 from enthesis.evidence.tails import chi2_quantile
 
 if TYPE_CHECKING:
@@ -29,16 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from enthesis.evidence.projection import Moments, Problem
+
     Floats = NDArray[np.float64]
 
 MAX_ITERATIONS = 200
 CONVERGED = 1e-10
 """Relative step below which a quadratically convergent search has nothing left to gain."""
 
-BLOCK = 8192
-"""Effects handled at once: some rows of so many floats fit a core's own cache."""
-
-SCAN_WORK = 100_000
+SCAN_WORK = 40_000
 """Effects times trial values that a search for a second mode may cost. With k effects the
 log-likelihood curves as k does, so it is only in small data sets that it can have two modes."""
 
@@ -64,148 +59,6 @@ class Tau2:
     std_error: float
     trace: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-class Projection:
-    """The weighted regression of the effects on an orthonormal basis, and its P matrix.
-
-    Parameters
-    ----------
-    y : (k,)
-    basis : (p, k), orthonormal rows
-    weights : (k,)
-    """
-
-    def __init__(self, y: Floats, basis: Floats, weights: Floats) -> None:
-        self.basis = basis
-        self.weights = weights
-        weighted = basis * weights
-        self.inverse = np.linalg.inv(weighted @ basis.T)
-        self.coefficients = self.inverse @ (weighted @ y)
-        self.fitted = np.dot(self.coefficients, basis)  # for one row four times as fast as @
-        self.residuals = y - self.fitted
-
-    def cross(self, diagonal: Floats) -> Floats:
-        """Q' diag Q, (p, p)."""
-        product: Floats = (self.basis * diagonal) @ self.basis.T
-        return product
-
-    @cached_property
-    def q(self) -> float:
-        """y'Py, the weighted residual sum of squares."""
-        return float((self.weights * self.residuals) @ self.residuals)
-
-    @cached_property
-    def trace(self) -> float:
-        """Trace of P."""
-        return float(self.weights.sum() - np.sum(self.inverse * self.cross(self.weights**2)))
-
-    def trace_with(self, s: Floats) -> float:
-        """Trace of P diag(s)."""
-        return float(self.weights @ s - np.sum(self.inverse * self.cross(self.weights**2 * s)))
-
-    def trace_squared(self, s: Floats | float = 1.0) -> float:
-        """Trace of (P diag(s))²; for s = 1 the sum of the squares of P."""
-        ws = self.weights * s
-        middle = self.inverse @ self.cross(self.weights * ws)
-        outer = self.inverse @ self.cross(self.weights * ws**2)
-        return float(ws @ ws - 2.0 * np.trace(outer) + np.sum(middle * middle.T))
-
-
-class Moments:
-    """What the likelihood and Q ask of weights 1 / (v + tau2), from sums over the effects alone.
-
-    With rows the basis and the equal-effects residuals e, G[j] = Σ wʲ⁺¹ rows rows'. As P annuls
-    the basis, y may be replaced by e, which keeps the quadratic forms free of cancellation. Blocks
-    of effects stay in the processor's cache, so that a million cost little more than they must.
-
-    Parameters
-    ----------
-    rows : (p + 1, k)
-    v : (k,)
-    tau2 : variance added to v
-    """
-
-    def __init__(self, rows: Floats, v: Floats, tau2: float) -> None:
-        p = len(rows) - 1
-        G = np.zeros((3, p + 1, p + 1))
-        total = squares = 0.0
-        for start in range(0, len(v), BLOCK):
-            block = rows[:, start : start + BLOCK]
-            w = 1.0 / (v[start : start + BLOCK] + tau2)
-            total += float(w.sum())
-            squares += float(w @ w)
-            weighted = block
-            for j in range(3):
-                weighted = weighted * w
-                G[j] += weighted @ block.T
-        inverse = np.linalg.inv(G[0, :p, :p])
-        line = np.append(-inverse @ G[0, :p, p], 1.0)
-        once, twice = inverse @ G[1, :p, :p], inverse @ G[2, :p, :p]
-        projected = G[1, :p] @ line
-        self.q = float(line @ G[0] @ line)
-        self.q_slope = -float(line @ G[1] @ line)
-        self.q_curvature = 2.0 * float(line @ G[2] @ line - projected @ inverse @ projected)
-        self.weight = total
-        self.weight_squares = squares
-        self.trace = total - float(np.trace(once))
-        self.trace_squared = squares - float(2.0 * np.trace(twice) - np.sum(once * once.T))
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Effects, their variances and the design as an orthonormal basis.
-
-    Parameters
-    ----------
-    y, v : (k,)
-    basis : (p, k), orthonormal rows; a row is what NumPy multiplies fastest by weights
-    triangle : (p, p), design = basis' triangle
-    unweighted : the regression with weights 1 / v alone, on which every test of heterogeneity rests
-    rows : (p + 1, k), the basis and the residuals of that regression
-    """
-
-    y: Floats
-    v: Floats
-    basis: Floats
-    triangle: Floats
-    unweighted: Projection
-    rows: Floats
-
-    @property
-    def df(self) -> int:
-        """Residual degrees of freedom, k − p."""
-        p, k = self.basis.shape
-        return int(k - p)
-
-    def at(self, tau2: float) -> Projection:
-        """The regression with weights 1 / (v + tau2)."""
-        if tau2 == 0.0:
-            return self.unweighted
-        return Projection(self.y, self.basis, 1.0 / (self.v + tau2))
-
-    def moments(self, tau2: float) -> Moments:
-        """Q, traces and their derivatives with weights 1 / (v + tau2)."""
-        return Moments(self.rows, self.v, tau2)
-
-    def intercept_only(self) -> Problem:
-        """The same effects without moderators."""
-        return problem(self.y, self.v, np.ones((len(self.y), 1)))
-
-
-def problem(y: Floats, v: Floats, design: Floats) -> Problem:
-    """Orthonormalise the design once; every estimator then works in that basis."""
-    k, p = design.shape
-    rows = np.empty((p + 1, k))
-    if p == 1:
-        triangle = np.array([[np.linalg.norm(design)]])
-        np.divide(design[:, 0], triangle[0, 0], out=rows[0])
-    else:
-        columns, triangle = np.linalg.qr(design)
-        rows[:p] = columns.T
-    unweighted = Projection(y, rows[:p], 1.0 / v)
-    rows[p] = unweighted.residuals
-    return Problem(y, v, rows[:p], triangle, unweighted, rows)
 
 
 def estimate(data: Problem, method: str, *, weights: Floats | None = None) -> Tau2:
@@ -311,8 +164,8 @@ def root_between(
 
 def log_likelihood(data: Problem, tau2: float, kind: Literal["ML", "REML"]) -> float:
     """Log-likelihood profiled over the coefficients, up to what does not depend on tau2."""
-    at = data.at(tau2)
-    value = np.log(at.weights).sum() - at.q
+    at = data.moments(tau2)
+    value = data.log_weights(tau2) - at.q
     if kind == "REML":
         value += np.linalg.slogdet(at.inverse)[1]
     return 0.5 * float(value)
@@ -337,7 +190,7 @@ def _by_likelihood(data: Problem, kind: Literal["ML", "REML"]) -> Tau2:
             modes.append((0.0, (0.0,)))
         # The bound itself is past every mode; rounding must not say otherwise.
         slopes[-1] = min(slopes[-1], 0.0)
-        start = _hedges(data, None).value
+        start = _dersimonian_laird(data, None).value
         modes += [
             root_between(
                 lambda t: score(data, t, kind),
@@ -368,9 +221,9 @@ def _upper_bound(data: Problem, kind: Literal["ML", "REML"]) -> float:
     The score is positive only if y'PPy > tr P. With vmin, vmax the extreme variances and RSS that
     of ordinary least squares, y'PPy <= RSS/(t + vmin)² and tr P >= df/(t + vmax).
     """
-    residuals = data.y - (data.basis @ data.y) @ data.basis
+    e = data.residuals
     df = len(data.y) if kind == "ML" else data.df
-    s2 = float(residuals @ residuals) / df
+    s2 = (float(e @ e) - float(np.sum((data.basis @ e) ** 2))) / df
     low, high = float(data.v.min()), float(data.v.max())
     return 0.5 * (s2 + float(np.sqrt(s2**2 + 4.0 * s2 * (high - low)))) - low
 
@@ -416,7 +269,7 @@ def _quadratic(data: Problem, a: Floats) -> Tau2:
 
 
 def _dersimonian_laird(data: Problem, _: Floats | None) -> Tau2:
-    at = data.moments(0.0)
+    at = data.at_zero
     value = max(0.0, (at.q - data.df) / at.trace)
     return Tau2(value=value, std_error=_dl_error(at, value, data.df))
 
@@ -435,7 +288,7 @@ def _dersimonian_laird_iterated(data: Problem, _: Floats | None) -> Tau2:
         return at.q - data.df - t * at.trace, slope
 
     if gap(0.0)[0] <= 0.0:
-        return Tau2(value=0.0, std_error=_dl_error(data.moments(0.0), 0.0, data.df))
+        return Tau2(value=0.0, std_error=_dl_error(data.at_zero, 0.0, data.df))
     # Where Q alone has fallen to its degrees of freedom the gap is negative already.
     value, trace = root_between(gap, 0.0, solve_q(data, data.df)[0], what="tau2 by DLIT")
     return Tau2(value=value, std_error=_dl_error(data.moments(value), value, data.df), trace=trace)
@@ -460,7 +313,7 @@ def _hunter_schmidt_k(data: Problem, _: Floats | None) -> Tau2:
 
 
 def _hunter_schmidt_times(data: Problem, factor: float) -> Tau2:
-    at = data.moments(0.0)
+    at = data.at_zero
     value = max(0.0, (factor * at.q - len(data.y)) / at.weight)
     error = factor * _dl_error(at, value, data.df) * at.trace / at.weight
     return Tau2(value=value, std_error=error)
@@ -471,7 +324,7 @@ def _sidik_jonkman(data: Problem, _: Floats | None) -> Tau2:
     start = float(np.var(data.y))
     if start == 0.0:
         return Tau2(value=0.0, std_error=float("nan"), notes=("all effects are equal",))
-    at = data.at(start)
+    at = Projection(data.y, data.basis, 1.0 / (data.v + start))
     value = start * at.q / data.df
     spread = at.trace_squared(data.v + value)
     return Tau2(value=value, std_error=start / data.df * float(np.sqrt(2.0 * spread)))

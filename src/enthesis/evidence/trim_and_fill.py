@@ -11,6 +11,7 @@ import pandas as pd
 from enthesis.errors import ConvergenceError, InputError
 from enthesis.evidence.batch import fit_stack
 from enthesis.evidence.pool import pool
+from enthesis.evidence.printing import number, p_phrase
 from enthesis.evidence.subsets import require_two_level
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class TrimAndFill:
     filled: pd.DataFrame
     fit: Fit = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """How many are missing where, and the completed model."""
+        found = "not estimable" if self.k0 is None else str(self.k0)
+        where = f"Effects missing on the {self.side} side ({self.estimator})"
+        lines = [f"{where}: {found} (SE = {number(self.std_error_k0)})"]
+        if self.estimator == "R0":
+            lines.append(f"Test that none is missing there: {p_phrase(self.p_value_k0)}")
+        return "\n".join([*lines, *self.notes, "", self.fit.summary()])
 
 
 def trim_and_fill(
