@@ -34,6 +34,9 @@ NEWTON_GAIN, FISHER_GAIN = 1e-4, 1e-2
 FLAT = 1e-9
 """A log-likelihood that cannot rise by more than this counts as at its top."""
 
+SINGULAR = 1e-6
+"""Least pivot of the scaled information's Cholesky factor: the root of `NEGLIGIBLE`."""
+
 NEGLIGIBLE = 1e-12
 """Eigenvalues of the scaled information below this share of the largest carry no information."""
 
@@ -141,8 +144,12 @@ def _concave(hessian: Floats) -> bool:
     if not (diagonal > 0.0).all():
         return False
     unit = 1.0 / np.sqrt(diagonal)
-    values = np.linalg.eigvalsh(hessian * np.outer(unit, unit))
-    return bool(values.size == 0 or values[0] > NEGLIGIBLE * values[-1])
+    scaled = unit[:, None] * hessian * unit
+    try:
+        root = np.diag(np.linalg.cholesky(scaled))
+    except np.linalg.LinAlgError:
+        return False
+    return bool((root > SINGULAR).all())
 
 
 def _step(hessian: Floats, score: Floats, point: Floats, held: Mask, box: _Box) -> Floats:
@@ -199,6 +206,8 @@ def _escape(
 
 def _solve(hessian: Floats, score: Floats) -> Floats:
     """The solution of least length, directions without information left out."""
+    if _concave(hessian):
+        return np.asarray(np.linalg.solve(hessian, score), dtype=float)
     diagonal = np.diag(hessian)
     unit = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(hessian * np.outer(unit, unit))

@@ -44,9 +44,8 @@ def satterthwaite(moments: Moments) -> Floats:
 def total_covariance(moments: Moments) -> Floats:
     """Expectation of the robust covariance under the working model, (q, q)."""
     z = moments.loading
-    return moments.own.sum(axis=0) + np.einsum(
-        "jqm,mn,jrn->qr", z, moments.kernel, z, optimize=True
-    )
+    shared: Floats = np.einsum("jqm,mn,jrn->qr", z, moments.kernel, z, optimize=True)
+    return moments.own.sum(axis=0) + shared
 
 
 def covariance_of_entries(moments: Moments) -> Floats:
