@@ -113,7 +113,7 @@ def sandwich(
     Bell & McCaffrey (2002) Survey Methodology 28, 169–181.
     """
     k, p = X.shape
-    bread: Floats = np.linalg.inv(U.T @ X)
+    bread = np.linalg.inv(U.T @ X).astype(np.float64, copy=False)
     basis, kernel, inverse_variance = _residual_covariance(X, U, bread, clusters, blocks)
     scores = np.empty((clusters.n, p))
     own = np.empty((clusters.n, p, p))

@@ -44,8 +44,9 @@ def satterthwaite(moments: Moments) -> Floats:
 def total_covariance(moments: Moments) -> Floats:
     """Expectation of the robust covariance under the working model, (q, q)."""
     z = moments.loading
-    shared: Floats = np.einsum("jqm,mn,jrn->qr", z, moments.kernel, z, optimize=True)
-    return moments.own.sum(axis=0) + shared
+    shared = np.einsum("jqm,mn,jrn->qr", z, moments.kernel, z, optimize=True)
+    total: Floats = moments.own.sum(axis=0) + shared
+    return total
 
 
 def covariance_of_entries(moments: Moments) -> Floats:
