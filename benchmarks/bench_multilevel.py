@@ -3,8 +3,9 @@
 Usage: python benchmarks/bench_multilevel.py [largest k that R gets, default 5000]
 
 REML, random intercepts of studies and of effects within them; V diagonal, or correlated at 0.7
-within studies (CHE). CPU seconds: best of three here, once in R (rma.mv, with sparse matrices from
-k = 1,000 on, its faster way there). Both fits are compared before a ratio is printed.
+within studies (CHE). CPU seconds: best of three here, once in R (rma.mv: dense matrices, its
+default, up to k = 1,000; sparse ones, its faster way, from there on). Both fits are compared before
+a ratio is printed.
 """
 
 from __future__ import annotations
