@@ -20,7 +20,8 @@ def test_measured_lies_beside_true(shown):
     assert len(area) > 40
     # The slice nearest to mid-body lies up to 1.5 mm off it; areas change 1 to 2.5% per mm, and up
     # to 4.5% where a muscle begins or ends.
-    assert area["difference_percent"].abs().mean() < 1
+    assert abs(area["difference_percent"].mean()) < 0.5
+    assert area["difference_percent"].abs().mean() < 1.5
     assert area["difference_percent"].abs().max() < 5
     trabecular = table[table["quantity"] == "trabecular_attenuation"]
     # Texture of 25 HU averaged over some 1,500 independent voxels, and beam noise.
