@@ -25,7 +25,10 @@ app = cyclopts.App(
 for name, what in (
     ("demo", "Measure a digital body beside its truth and pool simulated studies."),
     ("measure", "Measure the muscles and vertebrae of a CT scan."),
+    ("compare", "Compare the groups of a cohort, and add it to a table of studies."),
+    ("agree", "Tell how well raters, sessions or methods agree."),
     ("pool", "Pool a table of studies."),
+    ("review", "Do a systematic review: from records to included studies and their effects."),
 ):
     app.command(f"enthesis.cli.{name}:{name}", name=name, help=what)
 

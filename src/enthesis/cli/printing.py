@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,6 +49,12 @@ def print_table(table: report.Table) -> None:
         out.print(f"  {number}  {escape(footnote)}")
     for note in table.notes:
         out.print(f"  {note}", markup=False)
+
+
+def print_counts(counts: Mapping[str, int], caption: str, *, of: str) -> None:
+    """Counts as a table; `of` heads the column of what is counted."""
+    frame = pd.DataFrame({of: list(counts), "n": list(counts.values())})
+    print_table(report.Table(frame=frame, caption=caption))
 
 
 def print_json(document: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from enthesis.errors import InputError
+from enthesis.review.grouping import joined
 from enthesis.review.records import FIELDS, RECORD_COLUMNS
 from enthesis.review.similarity import Features, Likeness, features, likeness, title_likeness
 
@@ -30,8 +31,7 @@ LEAST_TITLE = (REVIEW - 0.4) / 0.6
 """Likeness of titles below which no agreement of the other fields reaches `REVIEW`."""
 
 UNCONFIRMED_TITLE = 0.95
-"""Likeness that two titles need where no page confirms them: one word may be all that differs, e.g.
-men and women."""
+"""Likeness that two titles need where no page confirms them: one word may be all that differs."""
 
 SHORTEST_TITLE = 20
 """Characters below which a title ("Sarcopenia") proves nothing without a person."""
@@ -98,7 +98,12 @@ class DuplicateAccuracy:
     n_lost: int
 
 
-def deduplicate(records: pd.DataFrame, *, decided: pd.DataFrame | None = None) -> Deduplication:
+def deduplicate(
+    records: pd.DataFrame,
+    *,
+    decided: pd.DataFrame | None = None,
+    screened: Collection[str] = (),
+) -> Deduplication:
     """Records with each publication once, and every pair that led there.
 
     Parameters
@@ -106,15 +111,17 @@ def deduplicate(records: pd.DataFrame, *, decided: pd.DataFrame | None = None) -
     records : RECORD_COLUMNS
     decided : record, other, decision ("duplicate" or "distinct"): what people decided on pairs;
         it stands above the rules
+    screened : records that stand for their publication, because decisions are attached to them
+        from an earlier search
 
     Returns
     -------
-    Deduplication; of each publication the most complete record is kept.
+    Deduplication; of each publication the screened record is kept, or else the most complete one.
 
     Raises
     ------
     InputError : a column is missing, a record occurs twice, or `decided` names an unknown record or
-        decision.
+        decision, or contradicts itself.
 
     Notes
     -----
@@ -130,7 +137,11 @@ def deduplicate(records: pd.DataFrame, *, decided: pd.DataFrame | None = None) -
     found = [features(row) for row in rows]
     names = [str(row["record"]) for row in rows]
     people = _decided(decided, names)
-    apart = [tuple(sorted(key)) for key, decision in people.items() if decision == "distinct"]
+    apart = [
+        (a, b)
+        for (a, b), decision in zip(map(sorted, people), people.values(), strict=True)
+        if decision == "distinct"
+    ]
     pairs = []
     for i, j in sorted(_candidates(found)):
         one = _judged(found[i], found[j])
@@ -148,20 +159,12 @@ def deduplicate(records: pd.DataFrame, *, decided: pd.DataFrame | None = None) -
             )
     table = pd.DataFrame(pairs, columns=list(PAIR_COLUMNS))
     table = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-    same = [
-        (str(a), str(b))
-        for a, b, decision in zip(table["record"], table["other"], table["decision"], strict=True)
-        if decision == "duplicate"
-    ]
-    groups = _groups(names, same)
-    for a, b in apart:
-        if groups[a] == groups[b]:
-            raise InputError(
-                f"{a} and {b} were decided to be distinct, yet each is a duplicate of a third "
-                "record; decide on those pairs too"
-            )
+    table, groups = _grouped(names, table, apart)
+    rank = _rank(records, screened)
     return Deduplication(
-        records=_merged(records, groups), pairs=table, removed=_removed(records, groups)
+        records=_merged(records, groups, rank),
+        pairs=table,
+        removed=_removed(records, groups, rank),
     )
 
 
@@ -253,6 +256,9 @@ def _cautions(a: Features, b: Features, like: Likeness, rule: str) -> list[str]:
         found.append("different numbers in the titles")
     if a.notices != b.notices:
         found.append("one may be a notice about the other")
+    if like.place != 1 and a.contrasts ^ b.contrasts:
+        words = ", ".join(sorted(a.contrasts ^ b.contrasts))
+        found.append(f"the titles differ by: {words}")
     if min(len(a.title), len(b.title)) < SHORTEST_TITLE:
         found.append("short title")
     if like.place is None and like.title < UNCONFIRMED_TITLE:
@@ -270,6 +276,33 @@ def _same_citation(a: Features, b: Features) -> bool:
     """The same author, year, volume and first page: a title translated or misprinted."""
     mine, other = (a.author, a.year, a.volume, a.page), (b.author, b.year, b.volume, b.page)
     return mine == other and all(mine)
+
+
+def _grouped(
+    names: Sequence[str], table: pd.DataFrame, apart: Sequence[tuple[str, str]]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Groups of duplicates, people's pairs before the rules' and those by falling score.
+
+    A pair that would join, over others, what people told apart is left to people as well.
+    """
+    same = table[table["decision"] == "duplicate"]
+    same = same.iloc[(same["rule"] != "person").to_numpy().argsort(kind="stable")]
+    groups, left_out = joined(
+        names,
+        [(str(a), str(b)) for a, b in zip(same["record"], same["other"], strict=True)],
+        apart=apart,
+    )
+    doubtful = same.index[left_out]
+    contradicted = same.loc[doubtful][same.loc[doubtful, "rule"] == "person"]
+    if len(contradicted):
+        a, b = contradicted[["record", "other"]].iloc[0]
+        raise InputError(
+            f"{a} and {b} were decided to be one, but other decisions tell their duplicates apart; "
+            "change one of them"
+        )
+    table.loc[doubtful, "decision"] = "review"
+    table.loc[doubtful, "caution"] = "would join records that were told apart"
+    return table, groups
 
 
 def _candidates(found: Sequence[Features]) -> set[tuple[int, int]]:
@@ -307,26 +340,11 @@ def _keys(one: Features, frequency: Mapping[str, int]) -> Iterator[object]:
     yield from combinations(sorted(words[:RARE_WORDS]), 2)
 
 
-def _groups(names: Sequence[str], same: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Record → one member of its group."""
-    parent = {name: name for name in names}
-
-    def root(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    for a, b in same:
-        parent[root(b)] = root(a)
-    return {name: root(name) for name in names}
-
-
-def _merged(records: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """The most complete record of each group, its gaps filled from the others."""
+def _merged(records: pd.DataFrame, groups: Mapping[str, str], rank: pd.Series[int]) -> pd.DataFrame:
+    """The first record of each group by rank, its gaps filled from the others."""
     group = records["record"].map(groups)
     gaps = records.mask(records == "")
-    ranked = gaps.assign(_group=group, _rank=_rank(records)).sort_values(["_rank"], kind="stable")
+    ranked = gaps.assign(_group=group, _rank=rank).sort_values(["_rank"], kind="stable")
     filled = ranked.groupby("_group", sort=False)[list(FIELDS)].first()
     kept = ranked.drop_duplicates("_group").set_index("_group")
     joined = kept[["record", "database"]].join(filled)
@@ -338,9 +356,11 @@ def _merged(records: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
     return result[list(RECORD_COLUMNS)]
 
 
-def _removed(records: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+def _removed(
+    records: pd.DataFrame, groups: Mapping[str, str], rank: pd.Series[int]
+) -> pd.DataFrame:
     group = records["record"].map(groups)
-    ranked = records[["record"]].assign(group=group, rank=_rank(records))
+    ranked = records[["record"]].assign(group=group, rank=rank)
     kept = ranked.sort_values("rank", kind="stable").drop_duplicates("group")
     stands = ranked["group"].map(kept.set_index("group")["record"])
     left = ranked["record"] != stands
@@ -349,7 +369,8 @@ def _removed(records: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
     )
 
 
-def _rank(records: pd.DataFrame) -> pd.Series[int]:
-    """The most complete record has the lowest rank."""
+def _rank(records: pd.DataFrame, screened: Collection[str]) -> pd.Series[int]:
+    """Screened records come first, then the most complete."""
     filled = (records[list(FIELDS)].astype("object").fillna("") != "").sum(axis=1)
-    return (-filled).astype("int64")
+    first = records["record"].isin(list(screened)) * (len(FIELDS) + 1)
+    return (-filled - first).astype("int64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -223,16 +224,13 @@ def _value(column: SheetColumn, text: str) -> object:
         number = float(plain)
     except ValueError:
         raise InputError(f"{text!r} is no number") from None
-    low, high = column.low, column.high
-    if (
-        number != number
-        or (low is not None and number < low)
-        or (high is not None and number > high)
-    ):
-        bounds = f"from {low:g}" if high is None else f"between {low:g} and {high:g}"
-        raise InputError(
-            f"{text!r} is not {bounds}" if low is not None else f"{text!r} is no number"
-        )
+    if not math.isfinite(number):
+        raise InputError(f"{text!r} is no number")
+    low = -math.inf if column.low is None else column.low
+    high = math.inf if column.high is None else column.high
+    if not low <= number <= high:
+        bounds = f"{low:g} or more" if high == math.inf else f"between {low:g} and {high:g}"
+        raise InputError(f"{text!r} is not {bounds}")
     if column.kind == "number":
         return number
     if not number.is_integer():

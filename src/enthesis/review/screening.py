@@ -78,6 +78,7 @@ class Screening:
     The rollback journal is used instead of the write-ahead log: the log needs memory shared by all
     users, which the shared drive of a department does not offer, and leaves a second file beside
     the first (https://www.sqlite.org/wal.html). Decisions are small and rare enough to take turns.
+    The drive's file locks must work, as SQLite asks of any.
     """
 
     def __init__(self, path: str | Path, *, records: pd.DataFrame | None = None) -> None:
@@ -221,7 +222,7 @@ class Screening:
         Notes
         -----
         "maybe" counts as "include", for it has the same consequence. Where more than two people
-        share the work, the first and second decision on a record are taken as the two raters'.
+        share the work, the two of a record are taken in the order of their names.
         """
         _known_stage(stage)
         history = self.history()

@@ -17,8 +17,6 @@ record lacks is left out, and the others carry its share.
 
 NUMERALS = re.compile(r"\d+|[ivx]+")
 
-SMALL_WORDS = frozenset({"i", "v", "x"})
-
 NOTICES = frozenset(
     {
         "comment",
@@ -36,6 +34,15 @@ NOTICES = frozenset(
 """Words by which a notice differs from the article whose title it repeats."""
 
 
+CONTRASTS = frozenset({
+    "men", "women", "male", "female", "males", "females", "boys", "girls", "children",
+    "adolescents", "adults", "premenopausal", "postmenopausal", "left", "right", "upper",
+    "lower", "cervical", "thoracic", "lumbar", "acute", "chronic", "baseline", "followup",
+    "before", "after", "with", "without", "ct", "mri", "dxa", "hip", "spine",
+})  # fmt: skip
+"""Words of which one may be all that tells two papers of one group apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What is compared of one record.
@@ -48,7 +55,7 @@ class Features:
     year : or None
     volume, page : volume and first page, digits only
     numerals : numbers in the title, Roman ones included
-    notices : which of `NOTICES` the title has
+    notices, contrasts : which of `NOTICES` and `CONTRASTS` the title has
     doi, pmid : as in the record
     """
 
@@ -60,6 +67,7 @@ class Features:
     page: str
     numerals: frozenset[str]
     notices: frozenset[str]
+    contrasts: frozenset[str]
     doi: str
     pmid: str
 
@@ -89,6 +97,7 @@ def features(record: Mapping[Any, Any]) -> Features:
         page=_first_page(str(record["pages"])),
         numerals=frozenset(word for word in words if NUMERALS.fullmatch(word)),
         notices=NOTICES.intersection(words),
+        contrasts=CONTRASTS.intersection(words),
         doi=str(record["doi"]),
         pmid=str(record["pmid"]),
     )

@@ -139,6 +139,11 @@ def simulated_screening(
     -------
     Records and whether each belongs: it measures area or fat of a paraspinal muscle and compares
     people with and without low bone density. One in eight that belong says so in other words.
+
+    Notes
+    -----
+    Authors of real abstracts choose from many more words, so that a learner saves less work there
+    than here.
     """
     belongs = np.zeros(n, dtype=bool)
     belongs[rng.choice(n, included, replace=False)] = True

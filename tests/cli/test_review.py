@@ -1,0 +1,102 @@
+import json
+
+RIS = """TY  - JOUR
+AU  - Doe, A
+TI  - Psoas area in osteoporosis of older women
+PY  - 2020
+DO  - 10.1234/XX
+ER  -
+
+TY  - JOUR
+TI  - Another paper about asthma in children
+ER  -
+"""
+NBIB = """PMID- 123
+TI  - Psoas area in osteoporosis of older
+      women.
+FAU - Doe, Anna
+DP  - 2020 Mar
+AID - 10.1234/xx [doi]
+"""
+COUNTS = """duplicates = 99
+screened = 3537
+excluded = 3512
+assessed = 25
+studies = 14
+databases = { all = 3636 }
+excluded_reports = { comparator = 10 }
+"""
+
+
+def test_records_go_from_export_to_flow(enthesis, tmp_path):
+    (tmp_path / "a.ris").write_text(RIS)
+    (tmp_path / "b.nbib").write_text(NBIB)
+    library, screening = tmp_path / "library", tmp_path / "s.sqlite"
+    for file, database in (("a.ris", "Embase"), ("b.nbib", "PubMed")):
+        code, _, _ = enthesis(
+            "review", "import", tmp_path / file, "--library", library, "--database", database,
+            "--date", "2025-01-25", "--query", "psoas",
+        )  # fmt: skip
+        assert code == 0
+    code, out, _ = enthesis("review", "deduplicate", library)
+    assert code == 0
+    assert "Duplicates removed" in out
+    assert enthesis("review", "screen", "begin", screening, "--library", library)[0] == 0
+    lines = (library / "unique.csv").read_text().splitlines()[1:]
+    kept, left = (line.split(",")[0] for line in lines)
+    for stage, record, decision in (
+        ("title_abstract", kept, "include"),
+        ("title_abstract", left, "exclude"),
+        ("full_text", kept, "include"),
+    ):
+        for person in ("AB", "CD"):
+            more = ("--by", person, "--stage", stage)
+            code, _, _ = enthesis("review", "screen", "decide", screening, record, decision, *more)
+            assert code == 0
+    code, out, _ = enthesis("review", "screen", "status", screening, "--json")
+    assert json.loads(out)["outcomes"] == {"included": 1, "excluded": 1}
+    assert json.loads(out)["kappa"] == 1.0
+    code, _, _ = enthesis(
+        "review", "flow", "--library", library, "--screening", screening, "-o", tmp_path / "flow"
+    )
+    assert code == 0
+    assert (tmp_path / "flow" / "prisma.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "flow" / "prisma.png").stat().st_size > 10_000
+
+
+def test_a_persons_decision_on_a_pair_outlasts_the_next_run(enthesis, tmp_path):
+    twice = RIS.replace("asthma in children", "asthma in children: part 2").split("\n\n")
+    other = twice[1].replace("part 2", "part 3").replace("TI  -", "AU  - Roe, B\nTI  -")
+    (tmp_path / "a.ris").write_text(twice[1].replace("TI  -", "AU  - Roe, B\nTI  -") + "\n" + other)
+    library = tmp_path / "library"
+    enthesis(
+        "review", "import", tmp_path / "a.ris", "--library", library, "--database", "X",
+        "--date", "2025-01-25", "--query", "q",
+    )  # fmt: skip
+    enthesis("review", "deduplicate", library)
+    pairs = library / "pairs.csv"
+    assert pairs.read_text().count("review,review") == 1
+    pairs.write_text(pairs.read_text().replace("review,review", "duplicate,review"))
+    for _ in range(2):
+        code, _, _ = enthesis("review", "deduplicate", library)
+        assert code == 0
+        assert len((library / "unique.csv").read_text().splitlines()) == 2
+
+
+def test_a_flow_that_does_not_add_up_is_refused_with_its_box(enthesis, tmp_path):
+    counts = tmp_path / "counts.toml"
+    counts.write_text(COUNTS)
+    code, _, err = enthesis("review", "flow", "--counts", counts, "-o", tmp_path / "out")
+    assert code == 2
+    assert "'studies included' holds 14, but 25 assessed less 10 excluded make it 15" in err
+    assert not (tmp_path / "out").exists()
+    counts.write_text(COUNTS.replace("10", "11"))
+    assert enthesis("review", "flow", "--counts", counts, "-o", tmp_path / "out")[0] == 0
+
+
+def test_a_template_is_empty_and_says_so(enthesis, tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    assert enthesis("review", "extract", "template", sheet)[0] == 0
+    code, _, err = enthesis("review", "extract", "check", sheet)
+    assert code == 2
+    assert "no rows below its header" in err
