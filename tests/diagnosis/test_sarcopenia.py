@@ -1,92 +1,309 @@
 import pytest
+from diagnosis.people import category, person
+from hypothesis import given
+from hypothesis import strategies as st
 
-from enthesis.diagnosis import muscle_attenuation, muscle_attenuation_review
-from enthesis.errors import InputError
-from enthesis.records import Measurement, Subject
+from enthesis.diagnosis import CRITERIA, MUSCLE_CRITERIA, OSTEOSARCOPENIA_CRITERIA
+from enthesis.diagnosis.criteria import chosen
 
-
-def muscle(value, *, quantity="muscle_attenuation", region="skeletal_muscle", level="L3", side=""):
-    return Measurement(
-        quantity=quantity,
-        value=value,
-        region=region,
-        level=level,
-        side=side,
-        method="axial slice through mid-body",
-    )
+BY_NAME = {criterion.name: criterion for criterion in CRITERIA}
 
 
-@pytest.mark.parametrize(
-    ("cutoffs", "person", "hounsfield", "low"),
-    [
-        # Martin 2013: < 41 HU below BMI 25, < 33 HU from 25; 1.70 m, 72.25 kg is BMI 25.
-        ("martin2013", {"height_m": 1.7, "weight_kg": 72.0}, 40.9, True),
-        ("martin2013", {"height_m": 1.7, "weight_kg": 72.0}, 41, False),
-        ("martin2013", {"height_m": 1.7, "weight_kg": 72.25}, 36, False),
-        ("martin2013", {"height_m": 1.7, "weight_kg": 72.25}, 32.9, True),
-        # Derstine 2018: < 38.5 HU men, < 34.3 HU women.
-        ("derstine2018", {"sex": "male"}, 38.4, True),
-        ("derstine2018", {"sex": "male"}, 38.5, False),
-        ("derstine2018", {"sex": "female"}, 34.2, True),
-        ("derstine2018", {"sex": "female"}, 34.3, False),
-        # van der Werf 2018: 5th percentiles 29.3 and 22.0 HU.
-        ("vanderwerf2018", {"sex": "male"}, 29.2, True),
-        ("vanderwerf2018", {"sex": "female"}, 22.0, False),
-    ],
-)
-def test_cutoffs_are_exclusive_and_by_population(cutoffs, person, hounsfield, low):
-    found = muscle_attenuation(
-        Subject(**person, measurements=(muscle(hounsfield),)), cutoffs=cutoffs
-    )
-    assert found.category == ("low muscle attenuation" if low else "muscle attenuation not low")
-    assert "not a diagnosis" in found.statement
+def of(name, **given_values):
+    """The category of a subject by one criterion; both of its paths agree."""
+    return category(BY_NAME[name], **given_values)
 
 
-def test_a_single_muscle_is_never_judged_by_cutoffs_for_all_muscle():
-    alone = Subject(sex="male", measurements=(muscle(10, region="psoas_major", side="left"),))
-    found = muscle_attenuation(alone)
-    assert found.category == "cannot tell"
-    assert found.missing == (
-        "attenuation of all skeletal muscle at L3 (HU, voxels from -29 to 150)",
-    )
-
-
-def test_another_level_is_not_judged():
-    found = muscle_attenuation(Subject(sex="male", measurements=(muscle(10, level="L4"),)))
-    assert found.category == "cannot tell"
-
-
-def test_everything_missing_is_named():
-    assert muscle_attenuation(Subject(), cutoffs="martin2013").missing == (
-        "attenuation of all skeletal muscle at L3 (HU, voxels from -29 to 150)",
-        "height and weight",
-    )
-
-
-def test_unknown_cutoffs_are_refused():
-    with pytest.raises(InputError, match="no attenuation cut-offs named 'prado'"):
-        muscle_attenuation(Subject(), cutoffs="prado")
+MAN = {"sex": "male"}
+WOMAN = {"sex": "female"}
+ALMI = "appendicular_lean_mass_index"
+ALMI_BIA = "appendicular_muscle_mass_index_bia"
 
 
 @pytest.mark.parametrize(
-    ("hounsfield", "category"),
+    ("given_values", "expected"),
     [
-        (100.1, "outside the ranges that the review names"),
-        (100, "normal range"),
-        (40, "normal range"),
-        (35, "outside the ranges that the review names"),
-        (30, "range of fatty infiltration"),
-        (0, "range of fatty infiltration"),
-        (-0.1, "outside the ranges that the review names"),
+        # Cruz-Jentoft 2019, table 3: grip < 27 and < 16 kg, chair > 15 s, ALMI < 7.0 and < 5.5.
+        (MAN | {"grip_strength": 27}, "no sarcopenia"),
+        (MAN | {"grip_strength": 26.9}, "probable sarcopenia"),
+        (WOMAN | {"grip_strength": 16}, "no sarcopenia"),
+        (WOMAN | {"grip_strength": 15.9}, "probable sarcopenia"),
+        (MAN | {"chair_stand_time": 15}, "no sarcopenia"),
+        (MAN | {"chair_stand_time": 15.1}, "probable sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 7.0}, "probable sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.99}, "sarcopenia"),
+        (WOMAN | {"grip_strength": 15, ALMI: 5.5}, "probable sarcopenia"),
+        (WOMAN | {"grip_strength": 15, ALMI: 5.49}, "sarcopenia"),
+        # Worked example: grip 26 M, ALMI 6.8, gait 0.7 is severe.
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "gait_speed": 0.7}, "severe sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "gait_speed": 0.8}, "severe sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "gait_speed": 0.81}, "sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "sppb_score": 8}, "severe sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "sppb_score": 9}, "sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "tug_time": 20}, "severe sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "tug_time": 19.9}, "sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "walk_400m_time": 360}, "severe sarcopenia"),
+        (MAN | {"grip_strength": 26, ALMI: 6.8, "walk_400m_completed": 0}, "severe sarcopenia"),
+        # The index is worked out from mass and height: 18.2 / 1.70^2 = 6.298.
+        (
+            MAN | {"grip_strength": 26, "appendicular_lean_mass": 18.2, "height_m": 1.70},
+            "sarcopenia",
+        ),
+        (MAN | {ALMI: 6.0}, "cannot tell"),
+        ({"grip_strength": 20}, "cannot tell"),
+        ({"grip_strength": 30}, "no sarcopenia"),
     ],
 )
-def test_the_reviews_ranges_leave_gaps_and_say_so(hounsfield, category):
-    measured = muscle(hounsfield, quantity="attenuation_mean", region="psoas_major", side="left")
-    (found,) = muscle_attenuation_review(Subject(measurements=(measured,)))
-    assert found.category == category
-    assert found.criterion.endswith("left psoas major")
+def test_ewgsop2_begins_with_strength(given_values, expected):
+    assert of("ewgsop2_2019", **given_values) == expected
 
 
-def test_no_muscle_at_the_level_cannot_tell():
-    (found,) = muscle_attenuation_review(Subject())
-    assert found.category == "cannot tell"
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        # Chen 2020: grip < 28 and < 18 kg; gait < 1.0; SPPB <= 9; chair >= 12 s; ALMI as below.
+        (MAN | {"grip_strength": 28, ALMI: 6.9}, "no sarcopenia"),
+        (MAN | {"grip_strength": 27.9, ALMI: 7.0}, "possible sarcopenia"),
+        (MAN | {"grip_strength": 27.9, ALMI: 6.99}, "sarcopenia"),
+        # Worked example: grip 27 M, ALMI 6.9, gait 1.1.
+        (MAN | {"grip_strength": 27, ALMI: 6.9, "gait_speed": 1.1}, "sarcopenia"),
+        (MAN | {"grip_strength": 27, ALMI: 6.9, "gait_speed": 1.0}, "sarcopenia"),
+        (MAN | {"grip_strength": 27, ALMI: 6.9, "gait_speed": 0.99}, "severe sarcopenia"),
+        (WOMAN | {"grip_strength": 18, ALMI: 5.3, "chair_stand_time": 12}, "sarcopenia"),
+        (WOMAN | {"grip_strength": 18, ALMI: 5.3, "chair_stand_time": 11.9}, "no sarcopenia"),
+        (WOMAN | {"grip_strength": 18, ALMI: 5.3, "sppb_score": 9}, "sarcopenia"),
+        # By impedance women's border is 5.7, by DXA 5.4.
+        (WOMAN | {"grip_strength": 17, ALMI: 5.4}, "possible sarcopenia"),
+        (WOMAN | {"grip_strength": 17, ALMI_BIA: 5.69}, "sarcopenia"),
+        (WOMAN | {"grip_strength": 17, ALMI_BIA: 5.7}, "possible sarcopenia"),
+    ],
+)
+def test_awgs_2019_takes_strength_or_performance(given_values, expected):
+    assert of("awgs_2019", **given_values) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given_values", "expected"),
+    [
+        # Worked examples of each definition.
+        ("ewgsop_2010", MAN | {"grip_strength": 28, ALMI: 6.9, "gait_speed": 0.9}, "sarcopenia"),
+        (
+            "ewgsop_2010",
+            MAN | {"grip_strength": 30, ALMI: 7.23, "gait_speed": 0.81},
+            "presarcopenia",
+        ),
+        ("ewgsop_2010", MAN | {"grip_strength": 29, ALMI: 7.24}, "no sarcopenia"),
+        ("awgs_2014", MAN | {"grip_strength": 25, ALMI: 6.9}, "sarcopenia"),
+        ("awgs_2014", MAN | {"grip_strength": 26, ALMI: 6.9, "gait_speed": 0.9}, "no sarcopenia"),
+        ("iwgs_2011", MAN | {"gait_speed": 0.95, ALMI: 7.0}, "sarcopenia"),
+        ("iwgs_2011", MAN | {"gait_speed": 1.0, ALMI: 7.0}, "no sarcopenia"),
+        ("iwgs_2011", MAN | {"gait_speed": 0.95, ALMI: 7.24}, "no sarcopenia"),
+        ("sdoc_2020", MAN | {"grip_strength": 34, "gait_speed": 0.7}, "sarcopenia"),
+        ("sdoc_2020", MAN | {"grip_strength": 35.5, "gait_speed": 0.7}, "no sarcopenia"),
+        ("sdoc_2020", WOMAN | {"grip_strength": 19.9, "gait_speed": 0.8}, "no sarcopenia"),
+    ],
+)
+def test_other_definitions_at_their_borders(name, given_values, expected):
+    assert of(name, **given_values) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        # Worked example: ALM/BMI 18.2 / 26.0 = 0.700, grip 25 M.
+        (
+            MAN
+            | {
+                "grip_strength": 25,
+                "appendicular_lean_mass": 18.2,
+                "height_m": 1.70,
+                "weight_kg": 26.0 * 1.70**2,
+            },
+            "weakness with low lean mass",
+        ),
+        (
+            MAN | {"grip_strength": 25, "appendicular_lean_mass_by_bmi": 0.788, "gait_speed": 0.8},
+            "slowness with weakness and low lean mass",
+        ),
+        (
+            MAN | {"grip_strength": 25, "appendicular_lean_mass_by_bmi": 0.789},
+            "not weak with low lean mass",
+        ),
+        (
+            WOMAN | {"grip_strength": 15.9, "appendicular_lean_mass_by_bmi": 0.511},
+            "weakness with low lean mass",
+        ),
+    ],
+)
+def test_fnih_takes_lean_mass_over_bmi(given_values, expected):
+    assert of("fnih_2014", **given_values) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        # Worked example: 58-year-old man, grip 33 kg, ALM/BMI 0.79.
+        (
+            MAN | {"age": 58, "grip_strength": 33, "appendicular_lean_mass_by_bmi": 0.79},
+            "sarcopenia",
+        ),
+        (
+            MAN | {"age": 65, "grip_strength": 33, "appendicular_lean_mass_by_bmi": 0.70},
+            "no sarcopenia",
+        ),
+        (MAN | {"age": 65, "grip_strength": 27.9, ALMI: 6.99}, "sarcopenia"),
+        (MAN | {"age": 49, "grip_strength": 20, ALMI: 5.0}, "does not apply"),
+    ],
+)
+def test_awgs_2025_has_borders_by_age(given_values, expected):
+    assert of("awgs_2025", **given_values) == expected
+
+
+def test_what_was_not_measured_is_flagged_where_it_stays_open():
+    found = BY_NAME["ewgsop2_2019"].find(
+        person(BY_NAME["ewgsop2_2019"], sex="male", grip_strength=20)
+    )
+    assert found.category == "probable sarcopenia"
+    assert any("muscle mass was not given" in flag for flag in found.flags)
+
+
+def test_the_stronger_hand_counts():
+    assert of("ewgsop2_2019", sex="male", grip_strength_left=20, grip_strength_right=30) == (
+        "no sarcopenia"
+    )
+
+
+def test_definitions_not_seen_in_their_source_are_off_unless_named():
+    shipped = {criterion.name for criterion in chosen(MUSCLE_CRITERIA)}
+    assert {"ewgsop2_2019", "awgs_2019", "fnih_2014", "iwgs_2011", "sdoc_2020"} <= shipped
+    assert not {"ewgsop_2010", "awgs_2014", "awgs_2025", "sarc_calf_2016"} & shipped
+    (named,) = chosen(MUSCLE_CRITERIA, ["awgs_2025"])
+    assert any("not all numbers" in flag for flag in named.find(person(named, age=70)).flags)
+
+
+@pytest.mark.parametrize(
+    ("name", "given_values", "expected"),
+    [
+        # Worked example: 140 cm2 / 1.70^2 = 48.44, low by Prado and not by Derstine.
+        ("smi_prado_2008", {"area_skeletal_muscle_L3": 14000, "height_m": 1.7}, "low muscle area"),
+        (
+            "smi_derstine_2018",
+            {"area_skeletal_muscle_L3": 14000, "height_m": 1.7},
+            "muscle area not low",
+        ),
+        ("smi_prado_2008", {"skeletal_muscle_index": 52.4}, "low muscle area"),
+        ("smi_prado_2008", {"skeletal_muscle_index": 52.5}, "muscle area not low"),
+        (
+            "smi_martin_2013",
+            {"skeletal_muscle_index": 43, "height_m": 1.7, "weight_kg": 60},
+            "muscle area not low",
+        ),
+        (
+            "smi_martin_2013",
+            {"skeletal_muscle_index": 43, "height_m": 1.7, "weight_kg": 80},
+            "low muscle area",
+        ),
+        (
+            "smi_martin_2013",
+            {"skeletal_muscle_index": 53, "height_m": 1.7, "weight_kg": 80},
+            "muscle area not low",
+        ),
+        ("smi_martin_2013", {"skeletal_muscle_index": 45}, "cannot tell"),
+        ("smi_vanderwerf_2018", {"skeletal_muscle_index": 41.5}, "low muscle area"),
+        # Worked example: 1,500 mm2 over both sides at 1.70 m is 5.19 cm2/m2.
+        ("pmi_hamaguchi_2016", {"area_psoas_major_L3": 750, "height_m": 1.7}, "low muscle area"),
+        ("pmi_hamaguchi_2016", {"psoas_muscle_index": 6.36}, "muscle area not low"),
+    ],
+)
+def test_muscle_area_of_men_by_population(name, given_values, expected):
+    assert of(name, **(MAN | given_values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given_values", "expected"),
+    [
+        ("awgs_2019_screening", MAN | {"calf_circumference": 33.9}, "screen positive"),
+        ("awgs_2019_screening", MAN | {"calf_circumference": 34}, "screen negative"),
+        ("awgs_2019_screening", WOMAN | {"calf_circumference": 33}, "screen negative"),
+        ("awgs_2019_screening", {"sarc_f_score": 4}, "screen positive"),
+        ("sarc_f_2013", {"sarc_f_score": 3}, "screen negative"),
+        # Worked example: SARC-F 2 and a calf of 32 cm give 12.
+        ("sarc_calf_2016", MAN | {"sarc_f_score": 2, "calf_circumference": 32}, "screen positive"),
+        ("sarc_calf_2016", MAN | {"sarc_f_score": 0, "calf_circumference": 32}, "screen negative"),
+        ("iscd_low_lean_mass_2019", {"appendicular_lean_mass_young_score": -2.0}, "low lean mass"),
+        ("iscd_low_lean_mass_2019", {"appendicular_lean_mass_young_score": -1.99}, "not low"),
+    ],
+)
+def test_screening_and_lean_mass(name, given_values, expected):
+    assert of(name, **given_values) == expected
+
+
+PAIR = "osteosarcopenia_who_1994_low_bone_mass_and_ewgsop2_2019"
+OLD_MAN = MAN | {"age": 72}
+
+
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        # Worked example: T -1.8 with EWGSOP2 confirmed.
+        ({"t_score_total_hip": -1.8, "grip_strength": 26, ALMI: 6.8}, "osteosarcopenia"),
+        ({"t_score_total_hip": -1.0, "grip_strength": 26, ALMI: 6.8}, "sarcopenia alone"),
+        (
+            {"t_score_total_hip": -1.8, "grip_strength": 26, ALMI: 7.2},
+            "low bone mass or osteoporosis alone",
+        ),
+        ({"t_score_total_hip": -0.5, "grip_strength": 40}, "neither"),
+        ({"t_score_total_hip": -1.8}, "cannot tell"),
+    ],
+)
+def test_osteosarcopenia_needs_both(given_values, expected):
+    assert of(PAIR, **(OLD_MAN | given_values)) == expected
+
+
+def test_osteoporosis_asks_more_than_low_bone_mass():
+    given_values = OLD_MAN | {"t_score_total_hip": -1.8, "grip_strength": 26, ALMI: 6.8}
+    assert of("osteosarcopenia_who_1994_osteoporosis_and_ewgsop2_2019", **given_values) == (
+        "sarcopenia alone"
+    )
+
+
+def test_every_pairing_has_its_own_name():
+    names = [criterion.name for criterion in OSTEOSARCOPENIA_CRITERIA]
+    assert len(names) == len(set(names)) == 24
+
+
+NUMBERS = {
+    "grip_strength": st.sampled_from([14.0, 15.9, 16.0, 19.9, 20.0, 26.9, 27.0, 28.0, 35.5, 40.0]),
+    "chair_stand_time": st.sampled_from([8.0, 11.9, 12.0, 15.0, 15.1]),
+    ALMI: st.sampled_from([5.3, 5.4, 5.49, 5.5, 5.67, 6.99, 7.0, 7.23, 7.5]),
+    "gait_speed": st.sampled_from([0.7, 0.8, 0.81, 0.99, 1.0, 1.2]),
+    "sppb_score": st.sampled_from([7.0, 8.0, 9.0, 10.0]),
+    "appendicular_lean_mass_by_bmi": st.sampled_from([0.4, 0.511, 0.512, 0.788, 0.789]),
+    "age": st.sampled_from([45.0, 49.0, 50.0, 64.0, 65.0, 80.0]),
+    "sex": st.sampled_from(["female", "male"]),
+}
+
+
+@given(
+    st.fixed_dictionaries({}, optional=NUMBERS),
+    st.sampled_from(
+        [
+            c.name
+            for c in MUSCLE_CRITERIA
+            if c.name.split("_")[0] in {"ewgsop2", "ewgsop", "awgs", "fnih", "iwgs", "sdoc"}
+        ]
+    ),
+)
+def test_one_subject_and_a_table_agree(given_values, name):
+    asked = {one.name for one in BY_NAME[name].inputs}
+    of(name, **{k: v for k, v in given_values.items() if k in asked})
+
+
+@given(st.fixed_dictionaries({}, optional=NUMBERS))
+def test_severe_by_ewgsop2_is_never_less_than_sarcopenia_by_its_parts(given_values):
+    asked = {one.name for one in BY_NAME["ewgsop2_2019"].inputs}
+    found = of("ewgsop2_2019", **{k: v for k, v in given_values.items() if k in asked})
+    if found in {"severe sarcopenia", "sarcopenia"}:
+        assert ALMI in given_values
+    if found == "severe sarcopenia":
+        assert "gait_speed" in given_values or "sppb_score" in given_values
