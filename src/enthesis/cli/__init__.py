@@ -24,7 +24,9 @@ app = cyclopts.App(
 # By import path, so that asking for help does not load what a command needs.
 for name, what in (
     ("demo", "Measure a digital body beside its truth and pool simulated studies."),
+    ("series", "List the DICOM series of a folder."),
     ("measure", "Measure the muscles and vertebrae of a CT scan."),
+    ("diagnose", "Judge a table of subjects by every criterion that its columns allow."),
     ("compare", "Compare the groups of a cohort, and add it to a table of studies."),
     ("agree", "Tell how well raters, sessions or methods agree."),
     ("pool", "Pool a table of studies."),

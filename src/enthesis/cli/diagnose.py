@@ -1,0 +1,70 @@
+"""``enthesis diagnose``: a table of subjects, judged by every criterion that it allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.markup import escape
+
+from enthesis.cli.printing import console, print_json, print_table, progress
+from enthesis.errors import InputError
+from enthesis.pipeline.diagnose import catalogue
+from enthesis.pipeline.diagnose_files import diagnose_files
+from enthesis.report.tables import Table
+
+Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+
+
+def diagnose(
+    subjects: Path | None = None,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    people: Path | None = None,
+    criteria: Names = (),
+    list_criteria: Annotated[bool, Parameter(name="--list")] = False,
+    json: bool = False,
+) -> None:
+    """Judge a table of subjects by every criterion that its columns allow.
+
+    Parameters
+    ----------
+    subjects
+        CSV or TSV: a row per subject with columns such as sex, age, height_m, t_score_total_hip,
+        grip_strength; or the measurements.csv of enthesis measure.
+    output
+        CSV or Parquet file for the findings: a row per subject and criterion.
+    people
+        CSV with subject, sex, age, height_m and weight_kg, for a table that has measurements only.
+    criteria
+        Names of criteria; every verified one if not given.
+    list_criteria
+        Print every criterion with its inputs, cut-offs and source.
+    json
+        Print one JSON document instead of tables.
+    """
+    if list_criteria:
+        frame = catalogue()
+        if json:
+            print_json(frame.to_dict("records"))
+        else:
+            shown = frame[["criterion", "status", "cutoffs", "source"]]
+            print_table(Table(frame=shown, caption="Criteria"))
+        return
+    if subjects is None or output is None:
+        raise InputError("name a table of subjects and, by -o, the file for its findings")
+    with progress() as announce:
+        result = diagnose_files(
+            subjects, output=output, people=people, criteria=criteria or None, announce=announce
+        )
+    if json:
+        findings = result.to_frame().to_dict("records")
+        print_json({"findings": findings, "unused": list(result.unused)})
+        return
+    print_table(Table(frame=result.counts(), caption="Subjects by criterion and category"))
+    if result.unused:
+        columns = escape(", ".join(result.unused))
+        console().print(f"[bold]Note:[/bold] columns that no criterion asked for: {columns}")
+    console().print(f"Findings: {output}")

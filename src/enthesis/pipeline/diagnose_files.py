@@ -1,0 +1,79 @@
+"""From the file of a table of subjects to the file of its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from enthesis import read
+from enthesis.errors import InputError
+from enthesis.pipeline.diagnose import FIELDS, Diagnoses, catalogue, diagnose
+from enthesis.pipeline.outputs import Announce, silently
+
+
+def diagnose_files(
+    subjects: Path,
+    *,
+    output: Path,
+    people: Path | None = None,
+    criteria: Sequence[str] | None = None,
+    announce: Announce = silently,
+) -> Diagnoses:
+    """Judge a table of subjects and write the findings.
+
+    Parameters
+    ----------
+    subjects : CSV or TSV, wide or long
+    output : .csv, or .parquet where pyarrow is installed; appears only when it is whole. Beside it
+        ``<name>_criteria.csv`` says what each criterion is and where it is from
+    people : subject, sex, age, height_m and weight_kg, joined by subject
+    criteria : names; every verified criterion if not given
+    announce : told what is being done
+
+    Raises
+    ------
+    InputError : an unreadable or unusable table; nothing is written.
+    """
+    if output.suffix not in {".csv", ".parquet"}:
+        raise InputError(f"findings go to a .csv or .parquet file, not {output.name!r}")
+    if not output.parent.is_dir():
+        raise InputError(f"there is no folder {output.parent}; make it first")
+    announce("Reading the subjects")
+    table = read.table(subjects)
+    if people is not None:
+        table = _joined(table, read.table(people))
+    announce("Judging")
+    result = diagnose(table, criteria=criteria)
+    announce("Writing the findings")
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        if output.suffix == ".csv":
+            result.write_csv(partial)
+        else:
+            result.to_frame().to_parquet(partial, index=False)
+        partial.replace(output)
+        sources = catalogue(one.criterion for one in result.judged)
+        sources.to_csv(output.with_name(f"{output.stem}_criteria.csv"), index=False)
+    except ImportError:
+        raise InputError("Parquet needs pyarrow; install it, or write a .csv") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return result
+
+
+def _joined(table: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    for name, frame in (("subjects", table), ("people", people)):
+        if "subject" not in frame:
+            raise InputError(f"the table of {name} has no column 'subject' to join by")
+    doubled = people["subject"][people["subject"].duplicated()]
+    if len(doubled):
+        raise InputError(f"subject {doubled.iloc[0]!r} has more than one row among the people")
+    wanted = ["subject", *(name for name in FIELDS if name in people and name not in table)]
+    keyed = people[wanted].assign(subject=people["subject"].astype(str))
+    joined = table.assign(subject=table["subject"].fillna("").astype(str)).merge(
+        keyed, on="subject", how="left"
+    )
+    joined.index = table.index
+    return joined
