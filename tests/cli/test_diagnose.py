@@ -71,6 +71,17 @@ def test_json_is_one_document(enthesis, people, tmp_path):
     assert {row["subject"] for row in document["findings"]} == {"S1", "S2", "S3"}
 
 
+def test_one_subject_has_every_definition_on_one_page(enthesis, people, tmp_path):
+    code, _, _ = enthesis("diagnose", people, "-o", tmp_path / "f.csv", "--page", "S1")
+    text = (tmp_path / "f_S1.html").read_text()
+    assert code == 0
+    assert "Sarcopenia, EWGSOP2 2019" in text
+    assert "osteosarcopenia" in text
+    code, _, err = enthesis("diagnose", people, "-o", tmp_path / "g.csv", "--page", "S9")
+    assert code == 2
+    assert "no subject 'S9'" in err
+
+
 def test_named_criteria_may_be_those_that_are_off(enthesis, people, tmp_path):
     output = tmp_path / "f.csv"
     enthesis("diagnose", people, "-o", output, "--criteria", "awgs_2025")

@@ -24,6 +24,7 @@ def diagnose(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     people: Path | None = None,
     criteria: Names = (),
+    page: str | None = None,
     list_criteria: Annotated[bool, Parameter(name="--list")] = False,
     json: bool = False,
 ) -> None:
@@ -40,6 +41,8 @@ def diagnose(
         CSV with subject, sex, age, height_m and weight_kg, for a table that has measurements only.
     criteria
         Names of criteria; every verified one if not given.
+    page
+        A subject, for whom one HTML page shows every definition side by side.
     list_criteria
         Print every criterion with its inputs, cut-offs and source.
     json
@@ -57,7 +60,12 @@ def diagnose(
         raise InputError("name a table of subjects and, by -o, the file for its findings")
     with progress() as announce:
         result = diagnose_files(
-            subjects, output=output, people=people, criteria=criteria or None, announce=announce
+            subjects,
+            output=output,
+            people=people,
+            criteria=criteria or None,
+            page_of=page,
+            announce=announce,
         )
     if json:
         findings = result.to_frame().to_dict("records")

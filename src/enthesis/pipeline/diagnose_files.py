@@ -10,7 +10,9 @@ import pandas as pd
 from enthesis import read
 from enthesis.errors import InputError
 from enthesis.pipeline.diagnose import FIELDS, Diagnoses, catalogue, diagnose
+from enthesis.pipeline.diagnose_page import subject_page
 from enthesis.pipeline.outputs import Announce, silently
+from enthesis.report import page
 
 
 def diagnose_files(
@@ -19,6 +21,7 @@ def diagnose_files(
     output: Path,
     people: Path | None = None,
     criteria: Sequence[str] | None = None,
+    page_of: str | None = None,
     announce: Announce = silently,
 ) -> Diagnoses:
     """Judge a table of subjects and write the findings.
@@ -30,6 +33,7 @@ def diagnose_files(
         ``<name>_criteria.csv`` says what each criterion is and where it is from
     people : subject, sex, age, height_m and weight_kg, joined by subject
     criteria : names; every verified criterion if not given
+    page_of : a subject, whose page ``<name>_<subject>.html`` shows every definition side by side
     announce : told what is being done
 
     Raises
@@ -46,6 +50,7 @@ def diagnose_files(
         table = _joined(table, read.table(people))
     announce("Judging")
     result = diagnose(table, criteria=criteria)
+    subject = None if page_of is None else subject_page(result, page_of)
     announce("Writing the findings")
     partial = output.with_name(f".{output.name}.partial")
     try:
@@ -56,6 +61,8 @@ def diagnose_files(
         partial.replace(output)
         sources = catalogue(one.criterion for one in result.judged)
         sources.to_csv(output.with_name(f"{output.stem}_criteria.csv"), index=False)
+        if subject is not None:
+            page.write(subject, output.with_name(f"{output.stem}_{page_of}.html"))
     except ImportError:
         raise InputError("Parquet needs pyarrow; install it, or write a .csv") from None
     finally:
