@@ -21,6 +21,9 @@ Headers keep positions as decimal text or float32, which moves a corner by some 
 misplacement is a good part of a voxel.
 """
 
+LONGEST_ECHO_S = 0.5
+"""Latest echo time believed, s; a later one is in milliseconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -73,6 +76,69 @@ class Image:
     def shape(self) -> tuple[int, int, int]:
         """Voxels along I, J, K."""
         i, j, k = self.array.shape
+        return i, j, k
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along I, J, K, mm."""
+        return spacing(self.affine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Echoes:
+    """The same voxels at several echo times of one gradient-echo scan.
+
+    Parameters
+    ----------
+    array : (I, J, K, E), complex, or real where only magnitudes were kept; read-only. The sign of
+        the phase is such that a higher field makes it grow with time, and fat lags behind water
+    affine : (4, 4), as in `Image`
+    echo_times : (E,), s, increasing
+    field_strength : T
+    readout : "unipolar", or "bipolar" where every other echo is read in the opposite direction
+    source : where they came from
+
+    Raises
+    ------
+    InputError : not four-dimensional, fewer than two echoes, times that do not fit or increase, a
+        field strength or readout that does not exist.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    echo_times: NDArray[np.float64]
+    field_strength: float
+    readout: str = "unipolar"
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        times = np.array(self.echo_times, dtype=np.float64)
+        _freeze_grid(self, axes="four axes (I, J, K, E)")
+        if times.shape != self.array.shape[3:]:
+            raise InputError(
+                f"one echo time per echo is wanted: {self.array.shape[3]} echoes, "
+                f"times of shape {times.shape}"
+            )
+        if times.size < 2:
+            raise InputError("at least two echoes are wanted, got one; read the others too")
+        if not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
+            raise InputError(f"echo times must increase from zero or later, got {times.tolist()} s")
+        if times[-1] > LONGEST_ECHO_S:
+            raise InputError(
+                f"an echo at {times[-1]:g} s is no gradient echo; echo times are in seconds, "
+                "divide milliseconds by 1000"
+            )
+        if not 0 < self.field_strength < np.inf:
+            raise InputError(f"the field strength must be above 0 T, got {self.field_strength!r}")
+        if self.readout not in {"unipolar", "bipolar"}:
+            raise InputError(f"readout is 'unipolar' or 'bipolar', got {self.readout!r}")
+        times.flags.writeable = False
+        object.__setattr__(self, "echo_times", times)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along I, J, K."""
+        i, j, k, _ = self.array.shape
         return i, j, k
 
     @property
@@ -185,10 +251,10 @@ def check_same_grid(image: Image, labels: LabelMap) -> None:
         )
 
 
-def _freeze_grid(volume: Image | LabelMap) -> None:
+def _freeze_grid(volume: Image | LabelMap | Echoes, *, axes: str = "three axes (I, J, K)") -> None:
     array, affine = volume.array, np.array(volume.affine, dtype=np.float64)
-    if array.ndim != 3:
-        raise InputError(f"three axes (I, J, K) were wanted, got shape {array.shape}")
+    if array.ndim != axes.count(",") + 1:
+        raise InputError(f"{axes} were wanted, got shape {array.shape}")
     if 0 in array.shape:
         raise InputError(f"the volume is empty: shape {array.shape}")
     if affine.shape != (4, 4) or not np.isfinite(affine).all():

@@ -49,7 +49,6 @@ def subject_page(result: Diagnoses, subject: str) -> Page:
                 "By itself a diagnosis": bool(answer["is_diagnosis"]),
                 "Used": answer["used"],
                 "Missing": answer["missing"],
-                "Source": criterion.source,
                 "flags": answer["flags"],
             }
             for criterion, answer in single
