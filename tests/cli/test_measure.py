@@ -173,6 +173,20 @@ def test_an_output_that_is_a_file_is_refused(enthesis, scan_files, tmp_path):
     assert taken.read_text() == "mine"
 
 
+def test_an_output_file_that_cannot_be_replaced_leaves_the_older_results(
+    enthesis, scan_files, tmp_path
+):
+    image, labels, scheme = scan_files
+    output = tmp_path / "out"
+    (output / "report.html").mkdir(parents=True)
+    (output / "measurements.csv").write_text("older")
+    code, _, err = enthesis("measure", image, labels, "--scheme", scheme, "-o", output)
+    assert code == 2
+    assert "is a folder; name another output" in err
+    assert (output / "measurements.csv").read_text() == "older"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
 def test_an_impossible_height_is_refused(enthesis, scan_files, tmp_path):
     image, labels, scheme = scan_files
     code, _, err = enthesis(

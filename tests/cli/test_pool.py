@@ -118,3 +118,69 @@ def test_an_unknown_method_is_unusable(enthesis, stays, tmp_path):
     code, _, err = enthesis("pool", stays, "--methods", "BEST", "-o", tmp_path / "out")
     assert code == 2
     assert "BEST" in err
+
+
+def test_a_study_column_that_is_not_there_is_refused(enthesis, stays, tmp_path):
+    code, _, err = enthesis("pool", stays, "--study", "author", "-o", tmp_path / "out")
+    assert code == 2
+    assert "no column 'author' that names the study" in err
+
+
+@pytest.mark.parametrize(
+    ("column", "group", "message"),
+    [
+        ("method", "a", "subgroups cannot be formed by a column named 'method'"),
+        ("part", "all effects", "has a subgroup named 'all effects'"),
+        ("part", "summary", "has a subgroup named 'summary'"),
+    ],
+)
+def test_subgroups_that_the_results_could_not_tell_apart_are_refused(
+    enthesis, tmp_path, column, group, message
+):
+    path = tmp_path / "effects.csv"
+    path.write_text(f"study,yi,vi,{column}\nA,0.1,0.01,{group}\nB,0.3,0.01,{group}\n")
+    code, _, err = enthesis("pool", path, "--by", column, "-o", tmp_path / "out")
+    assert code == 2
+    assert message in err
+
+
+def test_subgroups_whose_names_differ_in_signs_only_have_a_forest_each(enthesis, tmp_path):
+    path, output = tmp_path / "effects.csv", tmp_path / "out"
+    rows = [f"{s},{y},0.01,{g}" for g in ("L1-L2", "L1 L2", "ü") for s, y in (("A", 0), ("B", 1))]
+    path.write_text("\n".join(["study,yi,vi,level", *rows]) + "\n")
+    assert enthesis("pool", path, "--by", "level", "-o", output)[0] == 0
+    assert {path.name for path in output.glob("forest_*")} == {
+        "forest_all_effects.svg",
+        "forest_l1_l2.svg",
+        "forest_l1_l2_.svg",
+        "forest_summary.svg",
+        "forest_ü.svg",
+    }
+
+
+def test_rows_left_out_are_counted_and_named(enthesis, tmp_path):
+    path = tmp_path / "effects.csv"
+    rows = "A,0.1,0.01,x\nB,0.3,0.01,x\nC,,0.01,x\nD,0.2,0.01,\nE,0.2,0.02,y\nF,0.4,0.01,y\n"
+    path.write_text("study,yi,vi,g\n" + rows)
+    _, out, _ = enthesis("pool", path, "--by", "g", "-o", tmp_path / "out")
+    said = " ".join(out.split())
+    assert "1 of 6 rows give no effect and were left out" in said
+    assert "row 4" in said
+    assert "1 of 6 rows belong to no subgroup" in said
+
+
+def test_small_units_keep_their_digits(enthesis, tmp_path):
+    path = tmp_path / "effects.csv"
+    path.write_text("study,yi,vi\nA,0.031,0.0001\nB,0.046,0.0001\nC,0.037,0.0001\n")
+    _, out, _ = enthesis("pool", path, "-o", tmp_path / "out", "--methods", "EE", "--test", "z")
+    # Mean 0.038, SE sqrt(0.0001 / 3), 1.96 SE = 0.0113.
+    assert "0.038 [0.027, 0.049]" in out
+
+
+def test_tables_fit_a_hundred_columns_with_every_number_whole(enthesis, stays, tmp_path):
+    _, out, _ = enthesis("pool", stays, "--by", "setting", "--methods", "DL", "-o", tmp_path / "o")
+    table = out.split("Report:")[0]
+    assert max(map(len, table.splitlines())) <= 100
+    shown = pd.read_csv(tmp_path / "o" / "pooled.csv").iloc[-1]
+    interval = f"{shown.estimate:.2f} [{shown.ci_lower:.2f}, {shown.ci_upper:.2f}]"
+    assert interval.replace("-", "\N{MINUS SIGN}") in out

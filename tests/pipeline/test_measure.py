@@ -118,6 +118,68 @@ def test_contrast_and_voltage_are_flagged():
     assert "100 kVp" in flags
 
 
+def test_findings_carry_the_doubts_about_the_attenuation_they_use():
+    image, labels = small_scan()
+    source = Source(modality="CT", facts={"contrast": True, "kvp": 120.0})
+    enhanced = Image(array=image.array, affine=image.affine, quantity="hounsfield", source=source)
+    for finding in measure(enhanced, labels).findings:
+        assert any("a contrast agent was given" in flag for flag in finding.flags) == bool(
+            finding.used
+        )
+
+
+def test_what_the_file_does_not_state_is_said():
+    image, labels = small_scan()
+    assert any("not stated in the file" in flag for flag in measure(image, labels).flags)
+
+
+def turned(image, labels, matrix):
+    return (
+        Image(array=image.array, affine=matrix @ image.affine, quantity=image.quantity),
+        LabelMap(array=labels.array, affine=matrix @ labels.affine, names=labels.names),
+    )
+
+
+@pytest.mark.parametrize(("degrees", "said"), [(9, False), (25, True)])
+def test_slices_tilted_against_the_axial_plane_are_flagged(degrees, said):
+    angle = np.deg2rad(degrees)
+    tilt = np.eye(4)
+    tilt[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    flags = measure(*turned(*small_scan(), tilt)).flags
+    assert any(f"tilted by {degrees} degrees" in flag for flag in flags) == said
+
+
+def test_skewed_voxels_are_flagged():
+    skew = np.eye(4)
+    skew[1, 2] = np.tan(np.deg2rad(12))
+    flags = " ".join(measure(*turned(*small_scan(), skew)).flags)
+    assert "12.0 degrees off a right angle" in flags
+
+
+def test_voxels_in_another_unit_than_millimetres_are_flagged():
+    flags = " ".join(measure(*small_scan((3000.0, 3000.0, 3000.0))).flags)
+    assert "does the header hold mm?" in flags
+    assert "does the header hold mm?" not in " ".join(measure(*small_scan()).flags)
+
+
+def test_voxels_without_a_number_are_left_out_and_counted():
+    image, labels = small_scan()
+    values = np.array(image.array, dtype=np.float32)
+    whole = measure(Image(array=values, affine=image.affine, quantity="hounsfield"), labels)
+    first = np.argwhere(labels.array == labels.label("psoas_major_left"))[0]
+    values[tuple(first)] = np.nan
+    holed = measure(Image(array=values, affine=image.affine, quantity="hounsfield"), labels)
+    # Each region is uniform, so no mean moves, and areas and volumes count labels.
+    assert numbers(holed) == pytest.approx(numbers(whole), nan_ok=True)
+    (mean,) = (
+        m
+        for m in holed.measurements
+        if (m.quantity, m.method, m.side) == ("attenuation_mean", "whole region", "left")
+        and m.region == "psoas_major"
+    )
+    assert any(flag.startswith("1 of its ") for flag in mean.flags)
+
+
 def test_labels_of_another_scan_are_refused():
     image, _ = small_scan()
     _, labels = small_scan((1, 1, 1.2))

@@ -113,4 +113,4 @@ def test_levels_upside_down_are_noticed():
         array=array, affine=grid(), names={1: "vertebral_body_L3", 2: "vertebral_body_L4"}
     )
     (doubt,) = label_doubts(voxels(labels), vertebral_bodies(labels))
-    assert "L3 does not lie above L4" in doubt
+    assert "L3 lies below L4" in doubt

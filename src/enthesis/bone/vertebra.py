@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from enthesis.image import Image
 from enthesis.records import Measurement
-from enthesis.regions import VertebralBody
+from enthesis.regions import VertebralBody, finite
 
 TRABECULAR_MARGIN_MM = 6.0
 """Depth below the surface of a vertebral body at which its inside counts as trabecular, mm.
@@ -49,9 +49,9 @@ def trabecular_attenuations(image: Image, bodies: Mapping[str, VertebralBody]) -
         # The pad makes the crop's border, or the edge of the scan, count as the body's surface.
         depth = ndimage.distance_transform_edt(np.pad(body.mask, 1), sampling=image.spacing)
         core = depth[1:-1, 1:-1, 1:-1] > TRABECULAR_MARGIN_MM
-        values = image.array[body.box][core]
+        values, missing = finite(image.array[body.box][core])
         volume = values.size * float(np.prod(image.spacing))
-        flags = []
+        flags = [*missing]
         if body.cut:
             flags.append("the vertebral body reaches the edge of the scan: only a part is measured")
         if volume < TRABECULAR_MIN_MM3:

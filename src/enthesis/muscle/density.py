@@ -10,7 +10,7 @@ import numpy as np
 from enthesis.muscle.fat import MUSCLE_HU, in_window
 from enthesis.muscle.levels import stretches
 from enthesis.records import Measurement
-from enthesis.regions import LabelVoxels, VertebralBody
+from enthesis.regions import LabelVoxels, VertebralBody, finite
 
 
 def attenuations(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> list[Measurement]:
@@ -32,7 +32,7 @@ def attenuations(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> li
         return []
     found = []
     for s in stretches(voxels, bodies):
-        values = voxels.between(s.label, s.first, s.last)
+        values, missing = finite(voxels.between(s.label, s.first, s.last))
         lean = values[in_window(values, MUSCLE_HU)]
         for name, counted, window in (
             ("attenuation_mean", values, "all voxels"),
@@ -46,7 +46,7 @@ def attenuations(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> li
                     side=s.muscle.side,
                     level=s.level,
                     method=f"{window}, {s.slices}",
-                    flags=s.flags,
+                    flags=(*s.flags, *missing),
                 )
             )
     return found

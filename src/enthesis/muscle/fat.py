@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from enthesis.muscle.levels import stretches
 from enthesis.records import Measurement
-from enthesis.regions import LabelVoxels, VertebralBody
+from enthesis.regions import LabelVoxels, VertebralBody, finite
 
 MUSCLE_HU = (-29, 150)
 """Attenuation counted as muscle, HU, both bounds included (Aubrey 2014)."""
@@ -47,11 +47,11 @@ def fat_infiltrations(
         return []
     found = []
     for s in stretches(voxels, bodies):
-        values = voxels.between(s.label, s.first, s.last)
+        values, missing = finite(voxels.between(s.label, s.first, s.last))
         fat = int(np.count_nonzero(in_window(values, FAT_HU)))
         lean = int(np.count_nonzero(in_window(values, MUSCLE_HU)))
         neither = values.size - fat - lean
-        flags = s.flags
+        flags = (*s.flags, *missing)
         if neither > NEITHER_SHARE * values.size:
             flags = (
                 *flags,

@@ -95,7 +95,12 @@ def lumbar_ct(
     source = Source(
         modality="CT",
         series="simulated",
-        facts={"simulated": True, "slice_thickness_mm": spacing_mm[2]},
+        facts={
+            "simulated": True,
+            "slice_thickness_mm": spacing_mm[2],
+            "kvp": 120.0,
+            "contrast": False,
+        },
     )
     return Phantom(
         image=Image(array=hu, affine=affine, quantity="hounsfield", source=source),

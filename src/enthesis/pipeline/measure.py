@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from enthesis import bone, diagnosis, muscle, read, regions
 from enthesis.anatomy import LUMBAR_LEVELS
 from enthesis.errors import InputError
 from enthesis.image import Image, LabelMap
+from enthesis.pipeline.measure_doubts import attenuation_doubts, grid_doubts, protocol_gaps
 from enthesis.records import Finding, Measurement, Subject, long_table
 from enthesis.regions import VertebralBody
-
-PLAUSIBLE_MUSCLE_HU = (-150, 200)
-"""Where the median of a muscle on CT can lie, HU, from all fat to strongly enhanced; else no HU."""
-
-
-REFERENCE_KVP = 120
-"""Tube voltage at which the cut-offs of attenuation were made, kVp."""
 
 ANYBODY = Subject()
 """A subject of whom nothing is known."""
@@ -111,23 +103,28 @@ def measure(image: Image, labels: LabelMap, *, subject: Subject = ANYBODY) -> Sc
             *regions.describe(voxels),
         ),
     )
-    flags = [*image.source.flags, *labels.source.flags, *regions.label_doubts(voxels, bodies)]
-    low, high = PLAUSIBLE_MUSCLE_HU
-    if image.quantity != "hounsfield":
-        flags.append("the image does not hold HU: attenuation and fat were not measured")
-    else:
-        flags += [
-            f"the median of the {where.structure.replace('_', ' ')} is {middle:.0f}, which no "
-            "muscle has on CT: are these Hounsfield units?"
-            for label, where in voxels.kind("muscle").items()
-            if not low <= (middle := float(np.median(voxels.values(label)))) <= high
-        ]
+    flags = [
+        *image.source.flags,
+        *labels.source.flags,
+        *grid_doubts(image),
+        *regions.label_doubts(voxels, bodies),
+    ]
     if not any(level in bodies for level in LUMBAR_LEVELS):
         flags.append("no lumbar vertebra is labelled: nothing was measured at a lumbar level")
-    flags += _protocol_doubts(image.source.facts)
+    findings: tuple[Finding, ...] = ()
+    if image.quantity == "hounsfield":
+        doubts = attenuation_doubts(image, voxels)
+        flags += [*doubts, *protocol_gaps(image)]
+        findings = tuple(
+            # A finding is read on its own, so it says itself what its input suffers from.
+            replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
+            for finding in _findings(subject)
+        )
+    else:
+        flags.append("the image does not hold HU: attenuation and fat were not measured")
     return ScanResult(
         subject=subject,
-        findings=_findings(subject) if image.quantity == "hounsfield" else (),
+        findings=findings,
         flags=tuple(dict.fromkeys(flags)),
         bodies=bodies,
     )
@@ -151,22 +148,6 @@ def read_scan(
     """
     quantity = "signal" if scheme in read.MR_SCHEMES else None
     return read.image(image, quantity=quantity, series=series), read.labels(labels, scheme)
-
-
-def _protocol_doubts(facts: Mapping[str, Any]) -> list[str]:
-    doubts = []
-    if facts.get("contrast"):
-        doubts.append(
-            "a contrast agent was given: it raises the attenuation of muscle and bone, and "
-            "cut-offs made on unenhanced scans do not hold"
-        )
-    kvp = facts.get("kvp")
-    if kvp is not None and kvp != REFERENCE_KVP:
-        doubts.append(
-            f"the tube voltage was {kvp:g} kVp: attenuation of bone differs from that at "
-            f"{REFERENCE_KVP} kVp, for which cut-offs were made"
-        )
-    return doubts
 
 
 def _findings(subject: Subject) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import math
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -47,11 +48,14 @@ def output_folder(path: Path) -> Iterator[Path]:
         raise InputError(f"cannot write to {path}: {error.strerror}; choose another") from error
     try:
         yield staging
-        path.mkdir(exist_ok=True)
-        for made in sorted(staging.iterdir()):
-            made.replace(path / made.name)
+        _move(staging, path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def file_name(name: str) -> str:
+    """Words for a file's name: letters and digits of any script, in lower case, by underscores."""
+    return re.sub(r"\W+", "_", name.lower()).strip("_") or "unnamed"
 
 
 def provenance(
@@ -92,6 +96,20 @@ def sha256(path: Path) -> str:
 def json_text(document: Any) -> str:
     """JSON with two-space indents; NaN and infinities, which JSON lacks, become null."""
     return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _move(staging: Path, path: Path) -> None:
+    made = sorted(staging.iterdir())
+    try:
+        path.mkdir(exist_ok=True)
+        # Before the first file is replaced, so that an older result stays whole.
+        for file in made:
+            if (path / file.name).is_dir():
+                raise InputError(f"{path / file.name} is a folder; name another output")
+        for file in made:
+            file.replace(path / file.name)
+    except OSError as error:
+        raise InputError(f"cannot write to {path}: {error.strerror}; choose another") from error
 
 
 def _plain(value: Any) -> Any:

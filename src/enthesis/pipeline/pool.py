@@ -19,6 +19,35 @@ METHODS = ("REML", "DL")
 EVERYTHING = "all effects"
 """Name of the row that pools the whole table."""
 
+SUMMARY = "summary"
+"""Name of the forest plot of all subgroups."""
+
+STUDY = "study"
+"""Column that names the study unless another is named; a table may lack it."""
+
+ROW_COLUMNS = (
+    "method",
+    "k",
+    "n_studies",
+    "estimate",
+    "std_error",
+    "ci_lower",
+    "ci_upper",
+    "p_value",
+    "pi_lower",
+    "pi_upper",
+    "tau2",
+    "i2",
+    "q",
+    "q_df",
+    "q_p",
+    "reason",
+)
+"""Columns of the pooled table after those of the subgroups."""
+
+NAMED_ROWS = 5
+"""Rows without an effect that a note names; more say no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolResult:
@@ -94,7 +123,7 @@ def pool(
     methods: Sequence[str] = METHODS,
     test: str = "knha",
     min_effects: int = 2,
-    study: str = "study",
+    study: str = STUDY,
     level: float = 0.95,
 ) -> PoolResult:
     """Effect sizes of a table and what they amount to, by subgroup and together.
@@ -115,19 +144,15 @@ def pool(
     ------
     InputError : a column is missing, or a value cannot be (named by row and column).
     """
-    for name in by:
-        if name not in table.columns:
-            raise InputError(
-                f"there is no column {name!r} to form subgroups by; the table has: "
-                f"{', '.join(map(str, table.columns))}"
-            )
+    by = tuple(dict.fromkeys(by))
+    _check_columns(table, by, study)
     given = {"yi", "vi"} <= set(table.columns)
     effects = evidence.effect_sizes(table, "GEN" if given else measure)
     return PoolResult(
         effects=effects,
         measure="effect as given" if given else measure,
         study=study,
-        by=tuple(by),
+        by=by,
         overall=MappingProxyType(
             {name: evidence.pool(effects, method=name, test=test, level=level) for name in methods}
         ),
@@ -141,7 +166,7 @@ def pool(
             if by
             else {}
         ),
-        notes=_notes(effects, study),
+        notes=_notes(effects, by, study),
     )
 
 
@@ -176,11 +201,41 @@ def _row(fit: Fit, method: str, study: str) -> dict[str, Any]:
     }
 
 
-def _notes(effects: pd.DataFrame, study: str) -> tuple[str, ...]:
+def _check_columns(table: pd.DataFrame, by: Sequence[str], study: str) -> None:
+    has = f"the table has: {', '.join(map(str, table.columns))}"
+    for name in by:
+        if name not in table.columns:
+            raise InputError(f"there is no column {name!r} to form subgroups by; {has}")
+        if name in ROW_COLUMNS:
+            raise InputError(
+                f"subgroups cannot be formed by a column named {name!r}, for the results have one "
+                "of that name; rename it"
+            )
+        for taken in (EVERYTHING, SUMMARY):
+            if (table[name].astype(str) == taken).any():
+                raise InputError(
+                    f"column {name!r} has a subgroup named {taken!r}, which the results use for "
+                    "all of them; rename it"
+                )
+    if study != STUDY and study not in table.columns:
+        raise InputError(f"there is no column {study!r} that names the study; {has}")
+
+
+def _notes(effects: pd.DataFrame, by: Sequence[str], study: str) -> tuple[str, ...]:
     notes = []
-    unusable = int(effects[["yi", "vi"]].isna().any(axis=1).sum())
-    if unusable:
-        notes.append(f"{unusable} of {len(effects)} rows have no effect, for want of a number")
+    unusable = effects[["yi", "vi"]].isna().any(axis=1)
+    if unusable.any():
+        notes.append(
+            f"{int(unusable.sum())} of {len(effects)} rows give no effect and were left out, for "
+            "want of a number or of spread (an SD of 0): "
+            f"row {', '.join(map(str, effects.index[unusable][:NAMED_ROWS]))}"
+            f"{' and others' if unusable.sum() > NAMED_ROWS else ''}"
+        )
+    if by and (nowhere := int(effects[list(by)].isna().any(axis=1).sum())):
+        notes.append(
+            f"{nowhere} of {len(effects)} rows belong to no subgroup, for {' or '.join(by)} is "
+            "missing; they count among all effects only"
+        )
     if study in effects and (k := len(effects)) > (n := effects[study].nunique()):
         notes.append(
             f"{k} effects come from {n} studies, but each is pooled as if independent: intervals "

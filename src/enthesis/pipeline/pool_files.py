@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from enthesis import read
-from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
+from enthesis.pipeline.outputs import (
+    Announce,
+    file_name,
+    json_text,
+    output_folder,
+    provenance,
+    silently,
+)
 from enthesis.pipeline.pool import METHODS, PoolResult, pool
 from enthesis.pipeline.pool_page import pool_page, pool_pictures
 from enthesis.report import page
@@ -79,9 +85,11 @@ def write_pooled(
     result.to_frame().to_csv(folder / f"{prefix}pooled.csv", index=False)
     document = json_text(result.to_dict())
     (folder / f"{prefix}pooled.json").write_text(document, encoding="utf-8")
+    taken: set[str] = set()
     for name, picture in pictures.items():
-        (folder / f"{prefix}forest_{_file_name(name)}.svg").write_bytes(svg(picture.figure))
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        stem = f"{prefix}forest_{file_name(name)}"
+        # Names that differ only in signs would otherwise overwrite each other.
+        while stem in taken:
+            stem += "_"
+        taken.add(stem)
+        (folder / f"{stem}.svg").write_bytes(svg(picture.figure))

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from enthesis.evidence import Fit
-from enthesis.pipeline.pool import EVERYTHING, PoolResult
+from enthesis.pipeline.pool import EVERYTHING, SUMMARY, PoolResult
 from enthesis.report.forest import forest
 from enthesis.report.page import Page, Picture, Section
-from enthesis.report.rows import p_value
+from enthesis.report.rows import decimals_for, interval, number, p_value
 from enthesis.report.summary import summary_forest
-from enthesis.report.tables import Table
+from enthesis.report.tables import NOT_AVAILABLE, Table
 
 MEASURES = {
     "SMD": "Standardized mean difference (Hedges' g)",
@@ -21,51 +21,19 @@ MEASURES = {
 }
 """Names of effect sizes as axes print them; others are printed by their letters."""
 
-HEADERS = {
-    "k": "Effects",
-    "n_studies": "Studies",
-    "estimate": "Estimate",
-    "ci_lower": "CI, lower",
-    "ci_upper": "CI, upper",
-    "pi_lower": "PI, lower",
-    "pi_upper": "PI, upper",
-    "p_value": "p",
-    "tau2": "τ²",
-    "i2": "I², %",
-    "q": "Q",
-    "q_df": "df",
-    "q_p": "p of Q",
-    "reason": "Not pooled",
-}
-
-SUMMARY = "summary"
-"""Name of the forest plot of all subgroups."""
-
-DECIMALS = {
-    **dict.fromkeys(("estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper", "q"), 2),
-    "tau2": 3,
-    "i2": 1,
-}
-
 
 def pool_tables(result: PoolResult) -> list[Table]:
     """Pooled estimates, a table per method."""
-    frame = result.to_frame().drop(columns="std_error")
-    if not frame["reason"].any():
-        frame = frame.drop(columns="reason")
-    tables = []
-    for method, fit in result.overall.items():
-        chosen = frame[frame["method"] == method].drop(columns="method")
-        tables.append(
-            Table(
-                frame=chosen,
-                caption=f"Pooled effects, {method} ({fit.test} test)",
-                headers={name: text for name, text in HEADERS.items() if name in chosen},
-                decimals={name: digits for name, digits in DECIMALS.items() if name in chosen},
-                notes=_between(result, method),
-            )
+    frame = result.to_frame()
+    return [
+        Table(
+            frame=_printable(frame[frame["method"] == method], result.by, fit.level),
+            caption=f"Pooled effects, {method} ({fit.test} test)",
+            flags="doubts",
+            notes=("k: effects; n: studies; PI: prediction interval.", *_between(result, method)),
         )
-    return tables
+        for method, fit in result.overall.items()
+    ]
 
 
 def pool_pictures(result: PoolResult) -> dict[str, Picture]:
@@ -83,7 +51,7 @@ def pool_pictures(result: PoolResult) -> dict[str, Picture]:
         pictures[name] = Picture.of(
             forest(fit, labels=_labels(result, fit), xlabel=xlabel, study=result.study),
             alt=f"Forest plot of {name}: each study's effect and the pooled effect",
-            caption=f"{name[:1].upper()}{name[1:]} ({method}).",
+            caption=f"Forest plot: {name} ({method}).",
         )
     return pictures
 
@@ -128,6 +96,37 @@ def pool_page(
         sections=pool_sections(result, pictures),
         provenance=provenance,
     )
+
+
+def _printable(frame: pd.DataFrame, by: tuple[str, ...], level: float) -> pd.DataFrame:
+    """Pooled rows as text, an interval in one cell; why a row is not pooled goes to `doubts`."""
+    digits = decimals_for(frame["ci_upper"] - frame["ci_lower"])
+    percent = f"{100 * level:g}%"
+    rows = []
+    for row in frame.to_dict("records"):
+        bounds = [number(row[name], digits) for name in ("pi_lower", "pi_upper")]
+        pooled = not row["reason"]
+        rows.append(
+            {name: str(row[name]) for name in by}
+            | {
+                "k": number(row["k"], 0),
+                "n": number(row["n_studies"], 0),
+                f"Effect [{percent} CI]": interval(
+                    row["estimate"], row["ci_lower"], row["ci_upper"], digits
+                )
+                if pooled
+                else NOT_AVAILABLE,
+                "p": p_value(row["p_value"]).removeprefix("= "),
+                f"{percent} PI": f"[{', '.join(bounds)}]" if pooled else NOT_AVAILABLE,
+                "τ²": number(row["tau2"], 2 * digits - 1),
+                "I², %": number(row["i2"], 0),
+                "Q": number(row["q"], 1),
+                "df": number(row["q_df"], 0),
+                "p of Q": p_value(row["q_p"]).removeprefix("= "),
+                "doubts": "" if pooled else f"not pooled: {row['reason']}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _titled(of: str, what: str) -> str:

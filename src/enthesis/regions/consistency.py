@@ -27,9 +27,9 @@ def label_doubts(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> tu
         )
     found = list(bodies.values())
     doubts += [
-        f"levels are out of order: {upper.level} does not lie above {lower.level}; check the labels"
+        f"levels are out of order: {upper.level} lies below {lower.level}; check the labels"
         for upper, lower in itertools.pairwise(found)
-        if upper.middle <= lower.middle
+        if upper.middle < lower.middle
     ]
     return tuple(doubts)
 

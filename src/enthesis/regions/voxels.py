@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,19 @@ def labelled_voxels(image: Image, labels: LabelMap) -> LabelVoxels:
     )
 
 
+def finite(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The values that are numbers, and a flag if some are not: scans resampled or cut may hold NaN.
+
+    Parameters
+    ----------
+    values : (n,)
+    """
+    if values.dtype.kind != "f" or (kept := np.isfinite(values)).all():
+        return values, ()
+    missing = values.size - int(np.count_nonzero(kept))
+    return values[kept], (f"{missing} of its {values.size} voxels hold no number: left out",)
+
+
 def describe(voxels: LabelVoxels) -> list[Measurement]:
     """Volume of every region, and mean, SD and median attenuation where the image holds HU.
 
@@ -105,12 +119,12 @@ def describe(voxels: LabelVoxels) -> list[Measurement]:
     """
     found = []
     for label, where in voxels.regions.items():
-        values = voxels.values(label)
-        numbers = {"volume": values.size * voxels.voxel_volume}
+        cut = (EDGE_FLAG,) if label in voxels.cut else ()
+        numbers = {"volume": voxels.values(label).size * voxels.voxel_volume}
+        missing: tuple[str, ...] = ()
         if voxels.quantity == "hounsfield":
-            numbers["attenuation_mean"] = float(values.mean(dtype=np.float64))
-            numbers["attenuation_sd"] = float(values.std(dtype=np.float64))
-            numbers["attenuation_median"] = float(np.median(values))
+            values, missing = finite(voxels.values(label))
+            numbers |= _statistics(values)
         found += [
             Measurement(
                 quantity=name,
@@ -119,11 +133,21 @@ def describe(voxels: LabelVoxels) -> list[Measurement]:
                 side=where.side,
                 level=where.level,
                 method="whole region",
-                flags=(EDGE_FLAG,) if label in voxels.cut else (),
+                flags=cut if name == "volume" else (*cut, *missing),
             )
             for name, value in numbers.items()
         ]
     return found
+
+
+def _statistics(values: NDArray[Any]) -> dict[str, float]:
+    if not values.size:
+        return dict.fromkeys(("attenuation_mean", "attenuation_sd", "attenuation_median"), math.nan)
+    return {
+        "attenuation_mean": float(values.mean(dtype=np.float64)),
+        "attenuation_sd": float(values.std(dtype=np.float64)),
+        "attenuation_median": float(np.median(values)),
+    }
 
 
 def _at_the_edge(box: Box, shape: tuple[int, int, int]) -> bool:

@@ -14,7 +14,7 @@ from enthesis.errors import InputError
 from enthesis.report import marks, rows
 from enthesis.report.figures import MUTED, VERMILLION
 from enthesis.report.marks import Bars
-from enthesis.report.rows import Column, interval, number, p_value
+from enthesis.report.rows import Column, decimals_for, interval, number, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,12 +142,14 @@ def _columns(
 ) -> tuple[list[Column], frozenset[int]]:
     percent = f"{100 * fit.level:g}%"
     title = f"{fit.model} ({fit.method})" if fit.method else fit.model
-    own = [interval(*x) for x in zip(bars.middle, bars.lower, bars.upper, strict=True)]
+    digits = decimals_for([*(bars.upper - bars.lower)])
+    own = [interval(*x, digits) for x in zip(bars.middle, bars.lower, bars.upper, strict=True)]
     all_names = [*(names[i] for i in order), "", title]
-    texts = [*own, "", interval(*pooled[["estimate", "ci_lower", "ci_upper"]])]
+    middle, *bounds = (float(pooled[x]) for x in ("estimate", "ci_lower", "ci_upper"))
+    texts = [*own, "", interval(middle, bounds[0], bounds[1], digits)]
     shares = [*(number(weights[i], 1) for i in order), "", "100.0"]
     if predicted:
-        low, high = (number(pooled[x]) for x in ("pi_lower", "pi_upper"))
+        low, high = (number(pooled[x], digits) for x in ("pi_lower", "pi_upper"))
         all_names.append(f"{percent} prediction interval")
         texts.append(f"[{low}, {high}]")
         shares.append("")

@@ -12,7 +12,7 @@ from enthesis.errors import InputError
 from enthesis.report import marks, rows
 from enthesis.report.figures import MUTED, VERMILLION
 from enthesis.report.marks import Bars
-from enthesis.report.rows import Column, interval, number, p_value
+from enthesis.report.rows import Column, decimals_for, interval, number, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,8 +130,9 @@ def _columns(
     def counts(name: str) -> list[str]:
         return [number(cell[name], 0) if cell else "" for cell in cells]
 
+    digits = decimals_for(cell["ci_upper"] - cell["ci_lower"] for cell in pooled if cell)
     effects = [
-        interval(cell["estimate"], cell["ci_lower"], cell["ci_upper"]) if cell else ""
+        interval(cell["estimate"], cell["ci_lower"], cell["ci_upper"], digits) if cell else ""
         for cell in pooled
     ]
     columns = [

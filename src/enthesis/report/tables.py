@@ -21,8 +21,9 @@ P_COLUMNS = ("p", "p_value", "q_p", "qm_p")
 
 NOT_AVAILABLE = "–"
 
-NUMBER = re.compile(r"[-−]?[\d.,\u202f]+(e[-+]?\d+)?|–|−?∞")
-"""Text that stands to the right in a table."""
+_ONE = r"(?:[-−]?[\d.,\u202f]+(?:e[-+−]?\d+)?|–|−?∞)"
+NUMBER = re.compile(rf"(?:< )?{_ONE}|(?:{_ONE} )?\[{_ONE}, {_ONE}\]")
+"""Text that stands to the right in a table: a number, an interval, or both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
