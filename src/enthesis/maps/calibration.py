@@ -69,7 +69,8 @@ class Calibration:
         """
         at = np.asarray(hounsfield, dtype=np.float64)
         (aa, ab), (_, bb) = self.covariance
-        return np.sqrt(self.residual_sd**2 + aa + 2 * ab * at + bb * at**2)
+        sd: NDArray[np.float64] = np.sqrt(self.residual_sd**2 + aa + 2 * ab * at + bb * at**2)
+        return sd
 
     def summary(self) -> str:
         """One line."""
@@ -187,7 +188,11 @@ def asynchronous(calibration: Calibration, *, days_apart: float) -> Calibration:
     Notes
     -----
     Drift between the scans is in no standard deviation here; accuracy errors of 1.4 to 6.7% were
-    measured on the European Spine Phantom (Wang L et al. 2017).
+    measured on the European Spine Phantom.
+
+    References
+    ----------
+    Wang L et al. Sci Rep 2017;7:6284. doi:10.1038/s41598-017-06608-y
     """
     flag = (
         f"calibrated by a phantom scanned {abs(days_apart):g} days apart: drift of the scanner and "
@@ -263,6 +268,11 @@ def bone_density(image: Image, calibration: Calibration) -> Image:
     Raises
     ------
     InputError : not in HU, or scanned at another tube voltage than the calibration.
+
+    References
+    ----------
+    Kaesmacher J, Liebl H, Baum T, Kirschke JS. J Comput Assist Tomogr 2017;41:217-223.
+    doi:10.1097/RCT.0000000000000518 (contrast)
     """
     if image.quantity != "hounsfield":
         raise InputError(f"density is made of HU, got an image of {image.quantity!r}")

@@ -13,7 +13,7 @@ from scipy import ndimage
 from enthesis.errors import InputError
 from enthesis.image import Image
 
-LEVELS_HU = tuple(range(-60, 1500, 20))
+LEVELS_HU = tuple(range(-200, 1500, 20))
 """Thresholds tried. A rod stands out at some level between itself and what surrounds it."""
 
 SMOOTHING_MM = 1.0
@@ -27,6 +27,19 @@ EVENNESS_HU = 100.0
 
 INNER_SHARE = 0.65
 """Share of the radius that is measured: the rim holds part of the surroundings."""
+
+EDGE = (0.85, 1.15)
+"""Radii, as shares of the rod's, between which its edge lies."""
+
+N_ANGLES = 48
+"""Directions in which the edge is looked for."""
+
+EDGE_PERCENTILE = 30
+"""The step that 70% of the directions reach. The mean would be drawn to the phantom's own border,
+where a part of the directions ends in air."""
+
+CONTRAST_HU = 30.0
+"""Least step from surroundings to rod that is seen, HU; the grain of a sharp kernel stays below."""
 
 ALIKE = 0.2
 """Radii and distances within this share of each other count as one phantom's."""
@@ -85,29 +98,44 @@ def find_rods(
     Notes
     -----
     Round regions of even attenuation are collected over many thresholds; the longest row with one
-    radius, one distance between neighbours and HU in order is the phantom. Rods of different
-    sizes, in a circle, or not in order of density must be given to `measure_rods`.
+    radius, one distance between neighbours and HU in order is the phantom. Centres are where
+    the edge at that radius is clearest all around, and faint rods are looked for where
+    the row goes on. Rods of different sizes, in a circle, or not in order of density must be given
+    to `measure_rods`.
     """
     if image.quantity != "hounsfield":
         raise InputError(f"rods are found in HU, got an image of {image.quantity!r}")
     if n_rods < 3:
         raise InputError(f"a row is told from chance by three rods or more, got n_rods={n_rods}")
     flat = image.array.mean(axis=2, dtype=np.float64)
-    row = _longest_row(_discs(flat, image.spacing, diameters_mm), n_rods)
-    inferred: _Disc | None = None
-    if len(row) == n_rods - 1 and len(row) >= 3:
-        inferred = _continued(row, flat, image.spacing)
-        if inferred is not None:
-            row = sorted([*row, inferred], key=lambda disc: disc.mean)
-    if len(row) != n_rods:
+    seen = _longest_row(_discs(flat, image.spacing, diameters_mm), n_rods)
+    if len(seen) < 3:
         raise InputError(
-            f"a row of {n_rods} rods was wanted, the longest found has {len(row)}; "
+            f"a row of {n_rods} rods was wanted, the longest found has {len(seen)}; "
             "give the centres to measure_rods"
         )
-    radius = float(np.median([disc.radius for disc in row if disc is not inferred]))
-    return tuple(
-        _measured(image, disc.i, disc.j, radius, inferred=disc is inferred) for disc in row
+    radius = float(np.median([disc.radius for disc in seen]))
+    smooth = _smoothed(flat, image.spacing)
+    places = [_settled(smooth, disc.i, disc.j, radius, image.spacing)[:2] for disc in seen]
+    inferred = False
+    while len(places) < n_rods and not inferred:
+        i, j = (3 * a - 3 * b + c for a, b, c in zip(*places[:3], strict=True))
+        if not _within(flat.shape, i, j, radius, image.spacing):
+            break
+        at_i, at_j, height = _settled(smooth, i, j, radius, image.spacing)
+        inferred = height < CONTRAST_HU
+        places.insert(0, (i, j) if inferred else (at_i, at_j))
+    rods = tuple(
+        _measured(image, i, j, radius, inferred=inferred and n == 0)
+        for n, (i, j) in enumerate(places)
     )
+    ordered = all(one.hounsfield < other.hounsfield for one, other in pairwise(rods))
+    if len(rods) != n_rods or not ordered or rods[0].hounsfield < LEVELS_HU[0]:
+        raise InputError(
+            f"a row of {n_rods} rods in order of HU was wanted, found "
+            f"{[round(rod.hounsfield) for rod in rods]} HU; give the centres to measure_rods"
+        )
+    return rods
 
 
 def measure_rods(
@@ -137,14 +165,13 @@ def _distances(
 ) -> NDArray[np.float64]:
     along = (np.arange(shape[0]) - i) * spacing[0]
     across = (np.arange(shape[1]) - j) * spacing[1]
-    return np.hypot(along[:, None], across[None, :])
+    apart: NDArray[np.float64] = np.hypot(along[:, None], across[None, :])
+    return apart
 
 
 def _measured(image: Image, i: float, j: float, radius: float, *, inferred: bool = False) -> Rod:
     inner = _distances(image.shape[:2], i, j, image.spacing) <= INNER_SHARE * radius
-    reach = (INNER_SHARE * radius / image.spacing[0], INNER_SHARE * radius / image.spacing[1])
-    inside = all(r <= at <= n - 1 - r for at, r, n in zip((i, j), reach, image.shape, strict=False))
-    if not inside or not inner.any():
+    if not _within(image.shape[:2], i, j, INNER_SHARE * radius, image.spacing) or not inner.any():
         raise InputError(f"the rod about voxel ({i:.0f}, {j:.0f}) is not wholly inside the image")
     values = image.array[inner].astype(np.float64)
     x, y, z, _ = image.affine @ [i, j, (image.shape[2] - 1) / 2, 1.0]
@@ -158,13 +185,22 @@ def _measured(image: Image, i: float, j: float, radius: float, *, inferred: bool
     )
 
 
+def _smoothed(
+    flat: NDArray[np.float64], spacing: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    smooth: NDArray[np.float64] = ndimage.gaussian_filter(
+        flat, [SMOOTHING_MM / s for s in spacing[:2]]
+    )
+    return smooth
+
+
 def _discs(
     flat: NDArray[np.float64],
     spacing: tuple[float, float, float],
     diameters: tuple[float, float],
 ) -> list[_Disc]:
     """Round even regions, each once: at the threshold nearest to half its height."""
-    smooth = ndimage.gaussian_filter(flat, [SMOOTHING_MM / s for s in spacing[:2]])
+    smooth = _smoothed(flat, spacing)
     pixel = spacing[0] * spacing[1]
     smallest, largest = (np.pi * (d / 2) ** 2 / pixel for d in diameters)
     found: list[tuple[float, _Disc]] = []
@@ -182,7 +218,9 @@ def _discs(
             origin = [part.start for part in boxes[number - 1]]
             i, j = rows.mean() + origin[0], columns.mean() + origin[1]
             radius = float(np.sqrt(region.sum() * pixel / np.pi))
-            away = np.hypot((rows + origin[0] - i) * spacing[0], (columns + origin[1] - j) * spacing[1])
+            away = np.hypot(
+                (rows + origin[0] - i) * spacing[0], (columns + origin[1] - j) * spacing[1]
+            )
             if (away <= radius).mean() < ROUNDNESS:
                 continue
             distance = _distances(flat.shape, i, j, spacing)
@@ -239,22 +277,40 @@ def _next(row: list[_Disc], discs: list[_Disc]) -> _Disc | None:
     return None
 
 
-def _continued(
-    row: list[_Disc], flat: NDArray[np.float64], spacing: tuple[float, float, float]
-) -> _Disc | None:
-    """One more disc at the end of lowest HU, on the parabola through the nearest three."""
-    first, second, third = row[:3]
-    i = 3 * first.i - 3 * second.i + third.i
-    j = 3 * first.j - 3 * second.j + third.j
-    if not (0 <= i < flat.shape[0] and 0 <= j < flat.shape[1]):
-        return None
-    inner = flat[_distances(flat.shape, i, j, spacing) <= INNER_SHARE * first.radius]
-    rises = [after.mean - before.mean for before, after in pairwise(row)]
-    # Not in air beyond the phantom, and even as the seen rods are.
-    near = first.mean - max(rises) <= inner.mean() < first.mean
-    if not near or inner.std() > EVENNESS_HU:
-        return None
-    return _Disc(i=i, j=j, radius=first.radius, mean=float(inner.mean()))
+def _settled(
+    smooth: NDArray[np.float64],
+    i: float,
+    j: float,
+    radius: float,
+    spacing: tuple[float, float, float],
+) -> tuple[float, float, float]:
+    """Where within half a radius a rod's edge is clearest all around, and its step in HU."""
+    reach = [int(radius / 2 / s) for s in spacing[:2]]
+    offsets = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1].reshape(2, -1)
+    centres = offsets + np.array([[i], [j]])
+    angles = np.arange(N_ANGLES) * 2 * np.pi / N_ANGLES
+    unit = np.stack([np.cos(angles) / spacing[0], np.sin(angles) / spacing[1]])
+    inside, outside = (
+        ndimage.map_coordinates(
+            smooth, centres[:, :, None] + share * radius * unit[:, None], order=1, mode="nearest"
+        )
+        for share in EDGE
+    )
+    steps = np.percentile(inside - outside, EDGE_PERCENTILE, axis=1)
+    best = float(steps.max())
+    # The middle of the top, since the edge is clear from every place within its two radii.
+    weights = np.maximum(steps - 0.9 * best, 0) if best > 0 else np.ones_like(steps)
+    at_i, at_j = (centres * weights).sum(axis=1) / weights.sum()
+    return float(at_i), float(at_j), best
+
+
+def _within(
+    shape: tuple[int, ...], i: float, j: float, radius: float, spacing: tuple[float, float, float]
+) -> bool:
+    return all(
+        radius / s <= at <= n - 1 - radius / s
+        for at, n, s in zip((i, j), shape, spacing, strict=False)
+    )
 
 
 def _alike(first: float, second: float) -> bool:
