@@ -230,3 +230,24 @@ def test_summaries_read_as_sentences():
     assert "cluster-robust" in egger(multilevel(data), cluster="study").summary()
     assert "Kendall's tau" in rank_test(data).summary()
     assert "* preferred" in pet_peese(data).summary()
+
+
+def test_the_predictor_is_read_off_also_beside_an_interaction():
+    # Interactions are sorted behind main effects, so the predictor is not the last coefficient.
+    data = effects(16).assign(age=np.arange(16) % 7, site=["a", "b"] * 8)
+    result = egger(pool(data, "~ age * site"))
+    row = result.fit.to_frame().loc["sei"]
+    assert (result.slope, result.p_value) == (row["estimate"], row["p_value"])
+    assert result.fit.names[-1] != "sei"
+
+
+def test_ranks_of_eighty_effects_are_counted_out():
+    # One discordant pair of three: 3 of the 6 orders have as few, so twice the tail is all.
+    few = pd.DataFrame({"yi": [0.0, 2.0, 1.0], "vi": [0.1, 0.2, 0.3]})
+    assert rank_test(few).p_value == 1.0
+    rng = np.random.default_rng(5)
+    many = pd.DataFrame({"yi": rng.normal(size=80), "vi": rng.uniform(0.1, 1, 80)})
+    result = rank_test(many)
+    assert result.exact
+    assert result.p_value == pytest.approx(result.p_value_normal, rel=0.02)
+    assert result.p_value != result.p_value_normal

@@ -255,3 +255,18 @@ def test_predicted_study_effects_lie_between_the_study_and_the_mean():
 def test_what_cannot_be_done_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("test", ["t", "knha"])
+def test_one_effect_alone_is_tested_as_normal(test):
+    data = pd.DataFrame({"yi": [0.2, 0.5, 0.4], "vi": [0.04, 0.1, 0.2]})
+    first = cumulative(pool(data, test=test)).to_frame().iloc[0]
+    assert first["std_error"] == pytest.approx(0.2)
+    assert first["p_value"] == pytest.approx(0.3173105)  # two-sided, z = 1
+
+
+def test_heterogeneity_is_not_estimated_from_as_many_effects_as_coefficients():
+    data = pd.DataFrame({"yi": [0.2, 0.5, 0.4], "vi": [0.04, 0.1, 0.2], "x": [1.0, 2.0, 4.0]})
+    assert leave_one_out(pool(data, "~ x", test="z")).to_frame()["tau2"].isna().all()
+    fixed = leave_one_out(pool(data, "~ x", method="EE")).to_frame()
+    assert fixed["estimate_x"].notna().all()

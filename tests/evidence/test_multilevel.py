@@ -546,7 +546,7 @@ def test_a_sampling_covariance_that_is_not_positive_definite_is_refused() -> Non
 
 
 def test_one_effect_is_refused() -> None:
-    with pytest.raises(InputError, match="1 effects cannot carry"):
+    with pytest.raises(InputError, match="effects: 1, coefficients: 1; none is left"):
         multilevel(small().iloc[:1])
 
 
@@ -670,3 +670,31 @@ def test_many_effects_are_fitted_without_a_matrix_of_their_number() -> None:
     fit = multilevel(frame, V=sampling_covariance(frame, cluster="study", rho=0.0))
     assert fit.sigma2["study"] == pytest.approx(0.09, rel=0.15)
     assert isinstance(fit.multilevel_model.sampling, SamplingCovariance)
+
+
+def test_a_factor_that_is_moderator_and_random_has_no_variance_to_estimate() -> None:
+    data = small().assign(lab=lambda table: table["study"] % 3)
+    fit = multilevel(data, "~ factor(lab)", random=["study", "lab"])
+    assert fit.sigma2["lab"] == 0.0
+    assert any("coefficients tell all levels of 'lab' apart" in note for note in fit.notes)
+    without = multilevel(data, "~ factor(lab)", random="study")
+    np.testing.assert_allclose(fit.std_errors, without.std_errors, rtol=1e-6)
+
+
+def test_containment_counts_the_cells_of_an_inner_outer_term() -> None:
+    # Each outcome occurs once per study: dummies of the outcome are constant in a cell only.
+    data = small()
+    data["outcome"] = data.groupby("study").cumcount() % 2
+    cells = len(data.drop_duplicates(["study", "outcome"]))
+    fit = multilevel(
+        data, "~ 0 + factor(outcome)", random="outcome | study", test="t", dfs="contain"
+    )
+    np.testing.assert_array_equal(fit.df, [cells - 2, cells - 2])
+
+
+def test_a_random_term_may_say_factor_as_in_r() -> None:
+    data = small()
+    data["outcome"] = data.groupby("study").cumcount() % 2
+    plain = multilevel(data, random="outcome | study")
+    said = multilevel(data, random="~ factor(outcome) | study")
+    assert said.log_likelihood == plain.log_likelihood

@@ -402,3 +402,75 @@ def test_numbers_become_a_factor_on_request():
 def test_columns_with_a_dot_in_their_name_are_found():
     data = effects().rename(columns={"age": "mean.age"})
     assert pool(data, "~ `mean.age`").names == ("intrcpt", "mean.age")
+
+
+def test_a_power_is_a_power_also_of_whole_numbers():
+    # Python's ^ on integers is the exclusive or of bits: 3^2 would be 1.
+    data = effects().assign(dose=np.arange(20) % 5)
+    data["squared"] = data["dose"] ** 2
+    fit = pool(data, "~ dose + I(dose^2)")
+    assert fit.names == ("intrcpt", "dose", "I(dose^2)")
+    np.testing.assert_allclose(fit.coefficients, pool(data, "~ dose + squared").coefficients)
+
+
+@pytest.mark.parametrize(
+    "written, plain",
+    [
+        ("~ scale(age)", "~ I((age - mean(age)) / sd(age))"),
+        ("~ center(age)", "~ I(age - mean(age))"),
+        ("~ scale(age, scale=FALSE)", "~ I(age - mean(age))"),
+        ("~ as.factor(site)", "~ site"),
+        ("~ relevel(site, ref='spine')", "~ C(site, contr.treatment(base='spine'))"),
+        ("~ poly(age, 2)", "~ age + I(age^2)"),
+    ],
+)
+def test_words_of_r_formulas_are_understood(written, plain):
+    data = effects()
+    one, other = pool(data, written), pool(data, plain)
+    np.testing.assert_allclose(one.fitted, other.fitted, rtol=1e-9)
+    new = data.iloc[[3, 5]]
+    np.testing.assert_allclose(one.predict(new), other.predict(new), rtol=1e-8)
+
+
+@pytest.mark.parametrize("mods", ["yi ~ age", "~ age | site"])
+def test_a_formula_with_more_than_moderators_is_refused(mods):
+    with pytest.raises(InputError, match="mods names the moderators alone"):
+        pool(effects(), mods)
+
+
+def test_moderators_in_a_list_are_refused():
+    with pytest.raises(InputError, match=r"mods must be a formula such as .* got list"):
+        pool(effects(), ["age"])
+
+
+@pytest.mark.parametrize("column, factor", [("yi", 1e150), ("vi", 1e-300), ("vi", 1e200)])
+def test_numbers_beyond_the_range_of_floats_are_refused_with_their_row(column, factor):
+    data = effects()
+    data.loc[4, column] *= factor
+    with pytest.raises(InputError, match=rf"column '{column}' has .* in row 4, too large or too"):
+        pool(data)
+
+
+def test_equal_effects_on_the_model_need_no_root_of_a_negative_number():
+    data = effects().assign(yi=0.3)
+    assert pool(data, "~ age", test="z").tau2 == 0.0
+
+
+def test_r2_of_equal_effects_with_weights_is_that_of_the_weighted_line():
+    data = effects()
+    fit = pool(data, "~ age", method="EE", weights="n")
+    w, y = data["n"], data["yi"]
+    rss = np.sum(
+        w * (y - np.polyval(np.polyfit(data["age"], y, 1, w=np.sqrt(w)), data["age"])) ** 2
+    )
+    total = np.sum(w * (y - np.average(y, weights=w)) ** 2)
+    assert fit.r2 == pytest.approx(100 * (1 - (rss / 18) / (total / 19)))
+
+
+@pytest.mark.parametrize("method", ["DL", "HE", "HS", "HSk", "SJ", "PM", "REML", "GENQ"])
+def test_the_error_of_a_known_tau2_is_that_of_its_estimator(method):
+    data = effects()
+    weights = "n" if method == "GENQ" else None
+    estimated = pool(data, method=method, weights=weights)
+    known = pool(data, method=method, weights=weights, tau2=estimated.tau2)
+    assert known.components[0].std_error == pytest.approx(estimated.components[0].std_error)

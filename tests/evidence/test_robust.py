@@ -383,3 +383,25 @@ def test_a_working_covariance_that_is_not_positive_is_refused():
 def test_unknown_options_are_refused_with_the_known_ones(option, match):
     with pytest.raises(InputError, match=match):
         robust(pool(studies()), "study", **option)
+
+
+def test_df_keep_their_digits_where_one_cluster_almost_fixes_a_coefficient():
+    """The quadratic form is written out, N × N, in extended precision."""
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"vi": rng.uniform(0.05, 0.3, 18), "study": np.repeat(np.arange(6), 3)})
+    # `site` marks the first study, and a thousandth of it the second.
+    data["site"] = np.where(data["study"] == 0, 1.0, 0.0) + 1e-3 * (data["study"] == 1)
+    data["yi"] = rng.normal(0.3, 0.5, 18)
+    fit = pool(data, "~ site", method="EE")
+    X, v = fit.design.astype(np.longdouble), fit.variances.astype(np.longdouble)
+    A = X.T @ (X / v[:, None])
+    bread = np.array([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / (
+        A[0, 0] * A[1, 1] - A[0, 1] ** 2
+    )
+    pull = bread @ (X / v[:, None]).T
+    left = np.eye(18) - X @ pull
+    rows = [data["study"].to_numpy() == study for study in range(6)]
+    G = np.stack([pull[1, row] @ left[row] * np.sqrt(v) for row in rows])
+    P = G @ G.T
+    expected = float(np.trace(P) ** 2 / np.sum(P**2))
+    assert robust(fit, "study", kind="CR0").df[1] == pytest.approx(expected, rel=1e-7)

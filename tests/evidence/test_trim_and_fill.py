@@ -7,6 +7,7 @@ from evidence.reference import cases, check, table
 
 from enthesis.errors import InputError
 from enthesis.evidence import multilevel, pool, trim_and_fill
+from enthesis.evidence.trim_and_fill import _wilcoxon_variance
 
 
 def lopsided():
@@ -107,3 +108,17 @@ def test_what_cannot_be_done_is_refused(call, message):
 def test_the_summary_says_how_many_are_missing_and_where():
     result = trim_and_fill(pool(lopsided(), method="EE", test="z"))
     assert result.summary().startswith("Effects missing on the left side (L0): 1 (SE = ")
+
+
+def test_equal_variances_have_no_side():
+    data = pd.DataFrame({"yi": [0.1, 0.4, 0.2, 0.9], "vi": 0.1})
+    with pytest.raises(InputError, match=r"all sampling variances are 0\.1"):
+        trim_and_fill(pool(data))
+    assert trim_and_fill(pool(data), side="left").side == "left"
+
+
+def test_a_negative_variance_of_k0_gives_no_standard_error():
+    # Ranks of the deviations sum to 0 above the centre of four effects, so the raw L0 is
+    # (0 - 20) / 7 = -2.86, and 4 * 5 * 9 plus the cubic in it is below zero.
+    assert np.isnan(_wilcoxon_variance(4, -20 / 7))
+    assert _wilcoxon_variance(4, 0.0) == 4 * 5 * 9 / 24

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from evidence.robust_pins import PINS, data
 
@@ -94,3 +95,12 @@ def test_a_matrix_of_the_wrong_width_is_refused(fit):
 def test_an_unknown_test_is_refused(fit):
     with pytest.raises(InputError, match="HTZ"):
         wald_test(fit, "age", test="F")
+
+
+def test_a_coefficient_that_one_cluster_fixes_cannot_be_tested():
+    data = pd.DataFrame(
+        {"yi": [0.1, 0.5, 0.2, 0.4, 0.3, 0.6], "vi": 0.1, "study": [1, 1, 2, 2, 3, 3]}
+    )
+    fit = robust(pool(data, "~ 0 + factor(study)", test="z"), "study", kind="CR0")
+    with pytest.raises(InputError, match=r"one cluster alone fixes factor\(study\)1"):
+        wald_test(fit, [0])

@@ -11,7 +11,7 @@ from enthesis.evidence.arms import (
     sd_from_t,
 )
 from enthesis.evidence.audit import Audit, audit
-from enthesis.evidence.bias import Egger, PetPeese, RankTest, egger, pet_peese, rank_test
+from enthesis.evidence.bias import Egger, PetPeese, egger, pet_peese
 from enthesis.evidence.classical import CommonEffect, MantelHaenszel, mantel_haenszel, peto
 from enthesis.evidence.combining import (
     MeanSD,
@@ -63,6 +63,7 @@ from enthesis.evidence.quantiles import (
     sd_from_quantiles,
     skewness_test,
 )
+from enthesis.evidence.ranks import RankTest, rank_test
 from enthesis.evidence.resampling import Bootstrap, PermutationTest, bootstrap, permutation_test
 from enthesis.evidence.residuals import blup, radial, random_effects, standardized_residuals
 from enthesis.evidence.robust import RobustFit, contrast, robust

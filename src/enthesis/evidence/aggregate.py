@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import ndtri
 
 from enthesis.errors import InputError
-from enthesis.evidence.design import INTERCEPT, build
+from enthesis.evidence.design import build
+from enthesis.evidence.formulas import INTERCEPT
 from enthesis.evidence.sampling_blocks import SamplingCovariance, as_sampling_covariance
 
 if TYPE_CHECKING:

@@ -139,7 +139,9 @@ def _fit_usable(
     p = design.shape[-1]
     basis, back = _orthonormal(design, present)
     sets = Sets.of(np.where(present, yi, 0.0), vi, basis)
-    usable = k >= p
+    estimated = model.tau2 is None and model.method not in ("EE", "FE")
+    # One effect has no heterogeneity to estimate and is taken as it is; so does metafor.
+    usable = (k > p) | (k == 1) & (p == 1) if estimated else k >= p
     if not present.all():
         usable &= _full_rank(sets.moment(present.astype(float)))
     if usable.all():
@@ -229,7 +231,7 @@ def _fit(sets: Sets, k: NDArray[np.intp], model: _Model, weights: Floats | None)
         likelihood = _log_likelihood(sets, k, tau2, covariance, rss, restricted=restricted)
     if weights is not None:
         covariance, b = _own_weights(sets, weights, tau2)
-    scale = _scale(model.test, rss / df)
+    scale = np.where((k == 1) & (df == 0), 1.0, _scale(model.test, rss / df))
     return StackFit(
         k=k,
         coefficients=b,

@@ -1,4 +1,4 @@
-"""Small-study effects: regression and rank tests of the funnel, PET and PEESE."""
+"""Small-study effects: regression of the effects on their precision, PET and PEESE."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.special import ndtr
 
 from enthesis.errors import InputError
-from enthesis.evidence.design import INTERCEPT, build, column_of_numbers
+from enthesis.evidence.design import build, column_of_numbers
+from enthesis.evidence.formulas import INTERCEPT
 from enthesis.evidence.multilevel import MultilevelFit
 from enthesis.evidence.printing import columns, number, p_phrase, p_text
 from enthesis.evidence.refit import with_moderator
@@ -31,9 +31,6 @@ PREDICTORS = ("sei", "vi", "ni", "ninv", "sqrtni", "sqrtninv")
 
 VANISHING = ("sei", "vi", "ninv", "sqrtninv")
 """Predictors that are zero for an infinitely large study, so that the intercept is its effect."""
-
-EXACT_RANKS_BELOW = 50
-"""Number of untied effects below which Kendall's distribution is counted out, as R does."""
 
 PET_ALPHA = 0.10
 """Two-sided level at which PET's intercept must differ from zero for PEESE to be preferred."""
@@ -81,32 +78,6 @@ class Egger:
             bounds = f"[{number(self.intercept_lower)}, {number(self.intercept_upper)}]"
             lines.append(f"limit as the predictor vanishes: {number(self.intercept)} {bounds}")
         return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankTest:
-    """Kendall's correlation of standardised effects with their variances.
-
-    Parameters
-    ----------
-    tau : rank correlation; zero is a symmetric funnel
-    p_value : exact where `exact`, else that of the normal approximation
-    p_value_normal : of the normal approximation, without continuity correction
-    exact : the distribution was counted out: no ties and fewer than 50 effects
-    """
-
-    tau: float
-    p_value: float
-    p_value_normal: float
-    exact: bool
-
-    def summary(self) -> str:
-        """The test in words."""
-        how = "exact" if self.exact else "normal approximation"
-        return (
-            f"Rank correlation test for funnel asymmetry\nKendall's tau {number(self.tau)}, "
-            f"{p_phrase(self.p_value)} ({how})"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,61 +169,21 @@ def egger(
     regression = with_moderator(fit, predictor, values)
     answer = robust(regression, cluster, level=fit.level) if cluster is not None else None
     source = regression if answer is None else answer
-    first, row = source.to_frame().iloc[0], source.to_frame().iloc[-1]
+    at = source.names.index(predictor)  # interactions come after it
     return Egger(
         predictor=predictor,
         model="multilevel" if isinstance(fit, MultilevelFit) else "mixed",
-        slope=float(row["estimate"]),
-        std_error=float(row["std_error"]),
-        statistic=float(row["statistic"]),
-        df=float(row["df"]),
-        p_value=float(row["p_value"]),
-        intercept=float(first["estimate"]),
-        intercept_lower=float(first["ci_lower"]),
-        intercept_upper=float(first["ci_upper"]),
+        slope=float(source.coefficients[at]),
+        std_error=float(source.std_errors[at]),
+        statistic=float(source.statistics[at]),
+        df=float(source.df[at]),
+        p_value=float(source.p_values[at]),
+        intercept=float(source.coefficients[0]),
+        intercept_lower=float(source.ci_lower[0]),
+        intercept_upper=float(source.ci_upper[0]),
         intercept_is_limit=_is_limit(fit, predictor),
         fit=regression,
         robust=answer,
-    )
-
-
-def rank_test(effects: pd.DataFrame, *, yi: str = "yi", vi: str = "vi") -> RankTest:
-    """Begg and Mazumdar's rank correlation test for funnel asymmetry.
-
-    Parameters
-    ----------
-    effects : a row per effect
-    yi, vi : columns of effects and sampling variances
-
-    Raises
-    ------
-    InputError : fewer than three effects.
-
-    References
-    ----------
-    Begg and Mazumdar (1994), 10.2307/2533446.
-    """
-    table = build(effects, yi=yi, vi=vi)
-    y, v = table.effects, table.variances
-    k = len(y)
-    if k < 3:
-        raise InputError(f"a rank correlation needs at least three effects, got {k}")
-    w = 1 / v
-    deviate = (y - np.sum(w * y) / np.sum(w)) / np.sqrt(v - 1 / np.sum(w))
-    concordance = _concordance(deviate, v)
-    ties = [np.unique(column, return_counts=True)[1] for column in (deviate, v)]
-    pairs = k * (k - 1) / 2
-    untied = [pairs - float(np.sum(t * (t - 1))) / 2 for t in ties]
-    if min(untied) <= 0:
-        raise InputError("all variances are equal, so they have no ranks to correlate")
-    z = concordance / np.sqrt(_concordance_variance(k, *ties))
-    normal = float(2 * ndtr(-abs(z)))
-    exact = k < EXACT_RANKS_BELOW and min(untied) == pairs
-    return RankTest(
-        tau=float(concordance / np.sqrt(untied[0] * untied[1])),
-        p_value=_exact_p(k, concordance) if exact else normal,
-        p_value_normal=normal,
-        exact=exact,
     )
 
 
@@ -360,45 +291,3 @@ def _weighted_regression(y: Floats, v: Floats, X: Floats) -> tuple[Floats, Float
     residual = root * (y - X @ b)
     inverse = np.linalg.inv(upper)
     return b, inverse @ inverse.T * (residual @ residual) / (k - p), k - p
-
-
-def _concordance(a: Floats, b: Floats) -> float:
-    """Kendall's S: concordant minus discordant pairs, counted a slice of rows at a time."""
-    total = 0.0
-    for start in range(0, len(a), 256):
-        part = slice(start, start + 256)
-        signs = np.sign(a[part, None] - a) * np.sign(b[part, None] - b)
-        total += float(signs.sum())
-    return total / 2
-
-
-def _concordance_variance(k: int, t: NDArray[np.intp], u: NDArray[np.intp]) -> float:
-    """Variance of S under independence, with ties; Kendall (1970), equation 4.4."""
-
-    def single(n: NDArray[np.intp]) -> float:
-        return float(np.sum(n * (n - 1) * (2 * n + 5)))
-
-    def double(n: NDArray[np.intp]) -> float:
-        return float(np.sum(n * (n - 1)))
-
-    def triple(n: NDArray[np.intp]) -> float:
-        return float(np.sum(n * (n - 1) * (n - 2)))
-
-    untied = k * (k - 1) * (2 * k + 5)
-    return (
-        (untied - single(t) - single(u)) / 18
-        + double(t) * double(u) / (2 * k * (k - 1))
-        + triple(t) * triple(u) / (9 * k * (k - 1) * (k - 2))
-    )
-
-
-def _exact_p(k: int, concordance: float) -> float:
-    """Two-sided p from the number of permutations with each count of concordant pairs."""
-    counts = np.ones(1)
-    for n in range(2, k + 1):
-        counts = np.convolve(counts, np.ones(n)) / n
-    pairs = k * (k - 1) // 2
-    concordant = round((concordance + pairs) / 2)
-    upper = 2 * concordant > pairs
-    tail = counts[concordant:].sum() if upper else counts[: concordant + 1].sum()
-    return min(1.0, 2 * float(tail))

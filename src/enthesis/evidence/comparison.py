@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enthesis.errors import InputError
-from enthesis.evidence.design import INTERCEPT
+from enthesis.evidence.formulas import INTERCEPT
 from enthesis.evidence.likelihood import likelihood
 from enthesis.evidence.tails import chi2_p, critical_value, f_p, two_sided_p
 

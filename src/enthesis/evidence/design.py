@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +9,25 @@ import numpy as np
 import pandas as pd
 
 from enthesis.errors import InputError
+from enthesis.evidence.formulas import (
+    INTERCEPT,
+    coded_columns,
+    coefficient_name,
+    first_line,
+    read_formula,
+    variables_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-INTERCEPT = "intrcpt"
-"""metafor's name for the intercept; shorter than formulaic's "Intercept"."""
+LARGEST = 1e50
+"""Bound on effects, variances and their inverses: third powers of weights must stay finite."""
 
 COLLINEAR = 1e-7
 """A column is a combination of earlier ones if less than this share of it is new (R's `lm`)."""
@@ -52,10 +58,10 @@ class FormulaSpec:
             return np.ones((len(data), 1))
         _require(data, self.variables, what="the new data")
         try:
-            rows = np.asarray(_coded(self.coding, data), dtype=float)
+            rows = np.asarray(coded_columns(self.coding, data), dtype=float)
         except Exception as problem:
             raise InputError(
-                f"the new data cannot be coded as {self.formula!r} was: {_first_line(problem)}"
+                f"the new data cannot be coded as {self.formula!r} was: {first_line(problem)}"
             ) from problem
         if not np.isfinite(rows).all():
             row, column = np.argwhere(~np.isfinite(rows))[0]
@@ -131,8 +137,8 @@ def build(
             "effects must be a pandas DataFrame with a row per effect; "
             f"got {type(effects).__name__}"
         )
-    formula = _formula(mods)
-    variables = _variables(formula, effects) if formula is not None else ()
+    formula = read_formula(mods)
+    variables = variables_of(formula, effects) if formula is not None else ()
     wanted = list(dict.fromkeys([yi, vi, *variables, *needed]))
     _require(effects, wanted, what="the effects table")
     complete = ~np.isnan(column_of_numbers(effects, yi))
@@ -147,6 +153,7 @@ def build(
     y, v = column_of_numbers(data, yi), column_of_numbers(data, vi)
     refuse_unusable(y, data.index, yi)
     refuse_unusable(v, data.index, vi, positive=positive)
+    _refuse_unit(y, v, data.index, (yi, vi))
     matrix, spec = _matrix(formula, mods, data)
     _refuse_collinear(matrix, spec.names)
     dropped = len(effects) - len(data)
@@ -197,6 +204,19 @@ def refuse_unusable(
         )
 
 
+def _refuse_unit(y: Floats, v: Floats, index: pd.Index[Any], names: tuple[str, str]) -> None:
+    """Refuse numbers whose squares and weights leave the range of floats."""
+    for name, values, smallest in ((names[0], y, 0.0), (names[1], v, 1.0 / LARGEST)):
+        highest, lowest = values.max(), values.min()
+        if max(highest, -lowest) <= LARGEST and not 0.0 < lowest < smallest:
+            continue
+        where = int(np.argmax(np.abs(values)) if not 0.0 < lowest < smallest else values.argmin())
+        raise InputError(
+            f"column {name!r} has {values[where]:g} in row {index[where]!r}, too large or too "
+            "small to compute with; express the effects in another unit"
+        )
+
+
 def column_or_values(values: str | ArrayLike, design: Design, n_given: int, what: str) -> Floats:
     """One number per used row, from a column's name or from one value per row of the table."""
     if isinstance(values, str):
@@ -213,66 +233,6 @@ def column_or_values(values: str | ArrayLike, design: Design, n_given: int, what
     return numbers
 
 
-def _formula(mods: str | None) -> Any:
-    if mods is None or re.sub(r"\s", "", mods) in {"~1", "1"}:
-        return None
-    if not isinstance(mods, str):
-        raise InputError(
-            f"mods must be a formula such as '~ age + modality'; got {type(mods).__name__}"
-        )
-    from formulaic import Formula  # half a second to load, and only formulas need it
-
-    try:
-        return Formula(mods if "~" in mods else f"~ {mods}")
-    except Exception as problem:
-        raise InputError(
-            f"the formula {mods!r} cannot be read: {_first_line(problem)}"
-        ) from problem
-
-
-_FUNCTIONS = ("factor", "sqrt", "abs", "mean", "sd")
-"""R's words that formulas may use beside formulaic's own (C, I, log, exp, poly, scale, …)."""
-
-
-def _coded(formula: Any, data: pd.DataFrame) -> Any:
-    from formulaic.errors import DataMismatchWarning
-    from formulaic.transforms import stateful_transform
-    from formulaic.transforms.contrasts import C
-
-    def remembered(statistic: Callable[[Any], Any]) -> Any:
-        """Computed on the fit's rows and kept, so that new rows are centred alike."""
-
-        def transform(data: Any, _state: dict[str, float]) -> float:
-            return _state.setdefault("value", float(statistic(data)))
-
-        return stateful_transform(transform)
-
-    words = (C, np.sqrt, np.abs, remembered(np.mean), remembered(lambda x: np.std(x, ddof=1)))
-    context = dict(zip(_FUNCTIONS, words, strict=True))
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # An unseen level would be coded as the reference level, with only a warning.
-        warnings.simplefilter("error", DataMismatchWarning)
-        # Logarithms of negative numbers are refused by row afterwards.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return formula.get_model_matrix(data, context=context, na_action="ignore")
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).partition("\n")[0].partition(". ")[0]
-
-
-def _variables(formula: Any, data: pd.DataFrame) -> tuple[str, ...]:
-    """The columns that a formula mentions; a name before a bracket is a function, not a column."""
-    text = str(formula)
-    mentioned: set[str] = set()
-    for name in map(str, formula.required_variables):
-        # formulaic cuts a name at its dot, which names from R often have.
-        dotted = {c for c in map(str, data.columns) if c.startswith(f"{name}.") and c in text}
-        mentioned |= dotted or {name}
-    functions = {name for name in _FUNCTIONS if re.search(rf"\b{name}\(", text)}
-    return tuple(sorted(mentioned - functions))
-
-
 def _require(data: pd.DataFrame, wanted: Sequence[str], *, what: str) -> None:
     absent = [name for name in wanted if name not in data.columns]
     if absent:
@@ -283,7 +243,7 @@ def _matrix(formula: Any, mods: str | None, data: pd.DataFrame) -> tuple[Floats,
     if formula is None:
         spec = FormulaSpec(formula=None, names=(INTERCEPT,), terms={INTERCEPT: (0,)})
         return np.ones((len(data), 1)), spec
-    variables = _variables(formula, data)
+    variables = variables_of(formula, data)
     used = data[list(variables)].copy()
     for name in used.columns:
         if isinstance(used[name].dtype, pd.CategoricalDtype):
@@ -291,13 +251,13 @@ def _matrix(formula: Any, mods: str | None, data: pd.DataFrame) -> tuple[Floats,
             used[name] = used[name].cat.remove_unused_categories()
         _refuse_one_level(used[name])
     try:
-        coded = _coded(formula, used)
+        coded = coded_columns(formula, used)
     except Exception as problem:
         raise InputError(
-            f"the formula {mods!r} does not fit the table: {_first_line(problem)}"
+            f"the formula {mods!r} does not fit the table: {first_line(problem)}"
         ) from problem
     coding = coded.model_spec
-    names = tuple(_coefficient_name(name) for name in coded.columns)
+    names = tuple(coefficient_name(name, str(mods)) for name in coded.columns)
     matrix = np.asarray(coded, dtype=float)
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
@@ -310,13 +270,6 @@ def _matrix(formula: Any, mods: str | None, data: pd.DataFrame) -> tuple[Floats,
     }
     spec = FormulaSpec(formula=mods, names=names, terms=terms, variables=variables, coding=coding)
     return matrix, spec
-
-
-def _coefficient_name(name: str) -> str:
-    """`factor(site)[T.hip]` as metafor prints it, `factor(site)hip`."""
-    if name == "Intercept":
-        return INTERCEPT
-    return re.sub(r"\[(?:T\.)?([^\]]*)\]", r"\1", name)
 
 
 def _refuse_one_level(column: pd.Series[Any]) -> None:

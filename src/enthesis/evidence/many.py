@@ -171,7 +171,9 @@ def many_fits(
     """The estimates of a stack with what follows from them."""
     i2, h2 = heterogeneity_of(fit, method)
     residual = (fit.k - len(names)).astype(float)
-    df = np.full(len(fit.k), np.inf) if test == "z" else residual
+    # One effect leaves no residual to estimate anything from; its own test is normal.
+    alone = (fit.k == 1) & (residual == 0.0)
+    df = np.where((test == "z") | alone, np.inf, residual)
     return ManyFits(
         index=index,
         names=names,

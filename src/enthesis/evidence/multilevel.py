@@ -152,8 +152,8 @@ def multilevel(
     )
     if data.effects.size <= data.matrix.shape[1]:
         raise InputError(
-            f"{data.effects.size} effects cannot carry {data.matrix.shape[1]} coefficients and "
-            "variance components; use fewer moderators or pool"
+            f"effects: {data.effects.size}, coefficients: {data.matrix.shape[1]}; none is left "
+            "for the variance components: use fewer moderators, or more effects"
         )
     notes = (*data.notes, *(sampling.notes if sampling is not None else ()), *_notes(model))
     return _fit(model, data, terms, method=method, test=test, dfs=dfs, level=level, notes=notes)
@@ -289,8 +289,11 @@ def _fixed(sigma2: Mapping[str, float] | None, names: Sequence[str]) -> dict[str
 def _notes(model: MultilevelModel) -> list[str]:
     notes = [
         f"{term.name!r} has a single level, so its variance is fixed at 0"
+        if term.n_levels == 1
+        else f"the coefficients tell all levels of {term.name!r} apart, so its variance cannot be "
+        "estimated and is fixed at 0"
         for term in model.intercepts
-        if term.n_levels == 1 and model.fixed[term.name] == 0.0
+        if term.name in model.absorbed and model.fixed[term.name] == 0.0
     ]
     free = [t for t in model.intercepts if t.name not in model.fixed]
     for i, first in enumerate(free):

@@ -95,7 +95,9 @@ def contained_df(model: MultilevelModel) -> Floats:
     k, p = model.design.shape
     df = np.full(p, float(k))
     factors = [(t.codes, t.n_levels) for t in model.intercepts]
-    factors += [(t.outer, len(t.outer_labels)) for t in model.inner_outer]
+    for t in model.inner_outer:
+        cells = np.unique(t.outer * len(t.labels) + t.inner, return_inverse=True)[1]
+        factors += [(t.outer, len(t.outer_labels)), (cells, int(cells.max()) + 1)]
     for codes, n in factors:
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))

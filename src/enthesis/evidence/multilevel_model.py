@@ -58,6 +58,7 @@ class MultilevelModel:
     intercepts : random intercepts
     inner_outer, structs : correlated random effects and the structure of each
     fixed : variances of intercepts that are given, by name
+    absorbed : intercepts whose levels the coefficients tell apart already
     restricted : REML rather than ML
     engine : what computes with M
     x, y : design transposed (p, k) and effects (k,), in the engine's order
@@ -74,6 +75,7 @@ class MultilevelModel:
     inner_outer: tuple[InnerOuter, ...]
     structs: tuple[str, ...]
     fixed: dict[str, float]
+    absorbed: tuple[str, ...]
     restricted: bool
     engine: NestedModel | BlockModel
     x: Floats
@@ -262,8 +264,12 @@ def multilevel_model(
             f"V is not positive definite in {len(bad)} block(s), first {bad[0]!r}: lower the "
             "correlations, or ask sampling_covariance for the nearest matrix that is"
         )
-    # an intercept with one level is the model's own intercept; its variance cannot be estimated
-    fixed = {term.name: 0.0 for term in intercepts if term.n_levels == 1} | fixed
+    absorbed = tuple(
+        term.name
+        for term in intercepts
+        if term.n_levels == 1 or (restricted and _absorbed(term, design))
+    )
+    fixed = dict.fromkeys(absorbed, 0.0) | fixed
     n = len(intercepts)
     correlated, at = [], n
     for term, kind in zip(inner_outer, structs, strict=True):
@@ -290,6 +296,7 @@ def multilevel_model(
         inner_outer=inner_outer,
         structs=tuple(structs),
         fixed=fixed,
+        absorbed=absorbed,
         restricted=restricted,
         engine=engine,
         x=np.ascontiguousarray(design.T if order is None else design.T[:, order]),
@@ -320,6 +327,20 @@ def _nested(
     loading = np.sqrt(sampling.variances)
     terms.append((sampling.clusters, loading, None, rho))
     return nested_model((1.0 - rho) * sampling.variances, terms)
+
+
+def _absorbed(term: Intercepts, design: Floats) -> bool:
+    """Every level of a random intercept is a combination of the coefficients' columns.
+
+    Such as of a factor that is a moderator as well: the restricted likelihood is then the same at
+    every variance.
+    """
+    if term.n_levels > design.shape[1]:
+        return False
+    basis = np.linalg.qr(design)[0]
+    sums = np.stack([np.bincount(term.codes, weights=column) for column in basis.T])
+    within = np.sum(sums**2, axis=0)
+    return bool(np.allclose(within, np.bincount(term.codes), rtol=1e-9, atol=0.0))
 
 
 def _spread(effects: Floats, design: Floats) -> float:

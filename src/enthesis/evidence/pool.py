@@ -207,7 +207,7 @@ def _weights(weights: str | ArrayLike, design: Design, n_given: int) -> Floats:
 def _between(data: Problem, method: str, weights: Floats | None, tau2: float | None) -> Tau2:
     if tau2 is not None:
         # metafor reports the information at the given value; it is kept, for what it is worth.
-        return between.Tau2(value=tau2, std_error=between.std_error(data, method, tau2))
+        return between.Tau2(value=tau2, std_error=between.std_error(data, method, tau2, weights))
     return between.estimate(data, method, weights=weights)
 
 
@@ -303,10 +303,18 @@ def _explained(
     if method in ("EE", "FE"):
         if data.df < 1:
             return float("nan")
-        residual, total = data.at_zero.q / data.df, bare.at_zero.q / bare.df
+        residual = _weighted_squares(data, weights) / data.df
+        total = _weighted_squares(bare, weights) / bare.df
         return max(0.0, 100.0 * (1.0 - residual / total)) if total > 0.0 else 0.0
     without = between.estimate(bare, method, weights=weights).value
     return max(0.0, 100.0 * (without - tau2) / without) if without > 0.0 else 0.0
+
+
+def _weighted_squares(data: Problem, weights: Floats | None) -> float:
+    """Residual sum of squares around the model, by the weights that it was fitted with."""
+    if weights is None:
+        return data.at_zero.q
+    return Projection(data.y, data.basis, weights).q
 
 
 def _components(method: str, found: Tau2, k: int, *, fixed: bool) -> tuple[VarianceComponent, ...]:

@@ -162,6 +162,8 @@ def build(
 
 def _parse(term: str) -> TermSpec:
     text = re.sub(r"\s+", "", term).removeprefix("~")
+    # Levels are levels, be they numbers or words.
+    text = re.sub(r"\bfactor\(([^()]*)\)", r"\1", text)
     inner, bar, outer = text.rpartition("|")
     grouping = tuple(outer.split("/"))
     ok = all(grouping) and "+" not in text and "(" not in text and (bool(inner) or not bar)

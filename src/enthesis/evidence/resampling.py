@@ -12,7 +12,7 @@ import pandas as pd
 
 from enthesis.errors import ConvergenceError, InputError
 from enthesis.evidence.batch import CHUNK, fit_stack
-from enthesis.evidence.design import INTERCEPT
+from enthesis.evidence.formulas import INTERCEPT
 from enthesis.evidence.multilevel import MultilevelFit
 from enthesis.evidence.refit import on_clusters
 from enthesis.evidence.subsets import groups_of, require_two_level

@@ -22,6 +22,14 @@ VANISHING = 1e-10
 """Share of a cluster's own variance below which what residuals leave of it is rounding."""
 
 
+CANCELLING = 1e-2
+"""The same share below which sums over pairs of clusters lose digits when taken from totals, as the
+own variance of one cluster outweighs all that is left; the pairs are then summed one by one."""
+
+MOST_PAIRED = 3_000
+"""Clusters up to which pairs are summed one by one: some hundred MB for one contrast."""
+
+
 def satterthwaite(moments: Moments) -> Floats:
     """Degrees of freedom of each contrast's robust variance, (tr P)² / tr(P P).
 
@@ -38,6 +46,11 @@ def satterthwaite(moments: Moments) -> Floats:
     square = (own**2 + 2 * own * shared).sum(axis=0) + np.einsum("qmn,qnm->q", crossed, crossed)
     trace = (own + shared).sum(axis=0)
     vanishing = trace <= VANISHING * own.sum(axis=0)
+    if len(own) <= MOST_PAIRED:
+        for q in np.flatnonzero(~vanishing & (trace < CANCELLING * own.sum(axis=0))):
+            pairs = z[:, q] @ kernel @ z[:, q].T
+            np.fill_diagonal(pairs, np.diag(pairs) + own[:, q])
+            trace[q], square[q] = np.trace(pairs), np.sum(pairs**2)
     return np.where(vanishing, np.nan, trace**2 / np.where(vanishing, 1.0, square))
 
 

@@ -86,9 +86,22 @@ def estimate(data: Problem, method: str, *, weights: Floats | None = None) -> Ta
     return _BY_MOMENTS[method](data, weights)
 
 
-def std_error(data: Problem, method: str, tau2: float) -> float:
-    """Asymptotic standard error of a likelihood or Q-profile type estimate at `tau2`."""
+def std_error(data: Problem, method: str, tau2: float, weights: Floats | None = None) -> float:
+    """Standard error that an estimator's formula gives at `tau2`, estimated by it or known."""
+    if method == "HE" or (method == "GENQ" and weights is not None):
+        a = np.ones_like(data.v) if weights is None or method == "HE" else weights
+        return _quadratic_error(data, Projection(data.y, data.basis, a), tau2)
+    if method == "SJ":
+        start = float(np.var(data.y))
+        at_start = Projection(data.y, data.basis, 1.0 / (data.v + start))
+        return start * at_start.trace / data.df * _quadratic_error(data, at_start, tau2)
+    if method in ("DL", "HS", "HSk"):
+        factor = data.at_zero.trace / data.at_zero.weight if method != "DL" else 1.0
+        factor *= len(data.y) / data.df if method == "HSk" else 1.0
+        return factor * _dl_error(data.at_zero, tau2, data.df)
     at = data.moments(tau2)
+    if method == "DLIT":
+        return _dl_error(at, tau2, data.df)
     if method == "REML":
         return float(np.sqrt(2.0 / at.trace_squared))
     if method == "ML":
@@ -223,7 +236,8 @@ def _upper_bound(data: Problem, kind: Literal["ML", "REML"]) -> float:
     """
     e = data.residuals
     df = len(data.y) if kind == "ML" else data.df
-    s2 = (float(e @ e) - float(np.sum((data.basis @ e) ** 2))) / df
+    # Of effects that lie exactly on the model, rounding may leave less than nothing.
+    s2 = max(0.0, float(e @ e) - float(np.sum((data.basis @ e) ** 2))) / df
     low, high = float(data.v.min()), float(data.v.max())
     return 0.5 * (s2 + float(np.sqrt(s2**2 + 4.0 * s2 * (high - low)))) - low
 
@@ -262,16 +276,18 @@ def _quadratic(data: Problem, a: Floats) -> Tau2:
     E y'Py = tr(PV) + tau2 tr P and Var y'Py = 2 tr(PMPM), with M = diag(v + tau2).
     """
     at = Projection(data.y, data.basis, a)
-    trace = at.trace
-    value = max(0.0, (at.q - at.trace_with(data.v)) / trace)
-    spread = at.trace_squared(data.v + value)
-    return Tau2(value=value, std_error=float(np.sqrt(2.0 * spread)) / trace)
+    value = max(0.0, (at.q - at.trace_with(data.v)) / at.trace)
+    return Tau2(value=value, std_error=_quadratic_error(data, at, value))
+
+
+def _quadratic_error(data: Problem, at: Projection, tau2: float) -> float:
+    return float(np.sqrt(2.0 * at.trace_squared(data.v + tau2))) / at.trace
 
 
 def _dersimonian_laird(data: Problem, _: Floats | None) -> Tau2:
     at = data.at_zero
     value = max(0.0, (at.q - data.df) / at.trace)
-    return Tau2(value=value, std_error=_dl_error(at, value, data.df))
+    return Tau2(value=value, std_error=std_error(data, "DL", value))
 
 
 def _dl_error(at: Moments, value: float, df: int) -> float:
@@ -305,18 +321,15 @@ def _generalised_q(data: Problem, weights: Floats | None) -> Tau2:
 
 
 def _hunter_schmidt(data: Problem, _: Floats | None) -> Tau2:
-    return _hunter_schmidt_times(data, 1.0)
+    at = data.at_zero
+    value = max(0.0, (at.q - len(data.y)) / at.weight)
+    return Tau2(value=value, std_error=std_error(data, "HS", value))
 
 
 def _hunter_schmidt_k(data: Problem, _: Floats | None) -> Tau2:
-    return _hunter_schmidt_times(data, len(data.y) / data.df)
-
-
-def _hunter_schmidt_times(data: Problem, factor: float) -> Tau2:
     at = data.at_zero
-    value = max(0.0, (factor * at.q - len(data.y)) / at.weight)
-    error = factor * _dl_error(at, value, data.df) * at.trace / at.weight
-    return Tau2(value=value, std_error=error)
+    value = max(0.0, (len(data.y) / data.df * at.q - len(data.y)) / at.weight)
+    return Tau2(value=value, std_error=std_error(data, "HSk", value))
 
 
 def _sidik_jonkman(data: Problem, _: Floats | None) -> Tau2:
@@ -326,8 +339,7 @@ def _sidik_jonkman(data: Problem, _: Floats | None) -> Tau2:
         return Tau2(value=0.0, std_error=float("nan"), notes=("all effects are equal",))
     at = Projection(data.y, data.basis, 1.0 / (data.v + start))
     value = start * at.q / data.df
-    spread = at.trace_squared(data.v + value)
-    return Tau2(value=value, std_error=start / data.df * float(np.sqrt(2.0 * spread)))
+    return Tau2(value=value, std_error=std_error(data, "SJ", value))
 
 
 def _by_q_at_df(data: Problem, _: Floats | None) -> Tau2:

@@ -36,7 +36,7 @@ class TrimAndFill:
     ----------
     estimator, side : as used; `side` is where effects are missing
     k0 : estimated number of missing effects; None where Q0 has no real solution
-    std_error_k0 : of k0
+    std_error_k0 : of k0; NaN where its asymptotic variance comes out negative
     p_value_k0 : of "none is missing on that side"; only R0 gives one, NaN otherwise
     filled : yi and vi of the imputed effects, indexed by the effects they mirror
     fit : the model on observed and imputed effects together
@@ -76,7 +76,8 @@ def trim_and_fill(
 
     Raises
     ------
-    InputError : a multilevel fit, moderators, user weights or fewer than three effects.
+    InputError : a multilevel fit, moderators, user weights, fewer than three effects, or no `side`
+        where all variances are equal, which have no lean.
     ConvergenceError : the trimming went back and forth.
 
     References
@@ -130,6 +131,11 @@ def _require_plain(fit: Fit, estimator: str, side: str | None) -> None:
 
 def _lean(fit: Fit) -> Side:
     """Small studies with the larger effects mean that those on the left are missing."""
+    if np.ptp(fit.variances) == 0.0:
+        raise InputError(
+            f"all sampling variances are {fit.variances[0]:g}, so small studies cannot lean to one "
+            "side; say where effects are missing with side='left' or side='right'"
+        )
     X = np.column_stack([np.ones(fit.k), np.sqrt(fit.variances)])
     slope = fit_stack(fit.effects, fit.variances[None], X, method=fit.method).coefficients[0, 1]
     return "right" if slope < 0 else "left"
@@ -181,4 +187,6 @@ def _wilcoxon_variance(k: int, k0: float) -> float:
     """Variance of the signed-rank sum when k0 extreme effects, not yet rounded, are missing."""
     free = k * (k + 1) * (2 * k + 1)
     missing = 10 * k0**3 + 27 * k0**2 + 17 * k0 - 18 * k * k0**2 - 18 * k * k0 + 6 * k**2 * k0
-    return max(0.0, (free + missing) / 24)
+    variance = (free + missing) / 24
+    # The formula is asymptotic; a negative value is no variance, and zero would say certain.
+    return variance if variance >= 0.0 else float("nan")

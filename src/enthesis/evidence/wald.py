@@ -103,7 +103,14 @@ def wald_test(
     if test not in get_args(Test):
         raise InputError(f"test is one of {', '.join(get_args(Test))}, not {test!r}")
     names, C = constraint_matrix(fit.names, constraints)
-    q = len(C)
+    q, moments = len(C), fit.moments.of(C)
+    if fixed := [
+        name for name, df in zip(names, satterthwaite(moments), strict=True) if np.isnan(df)
+    ]:
+        raise InputError(
+            f"one cluster alone fixes {', '.join(fixed)}, so that clusters cannot tell the "
+            "variance; leave it out of the test"
+        )
     estimate, V = C @ fit.coefficients, C @ fit.covariance @ C.T
     root = np.sqrt(np.diag(V))
     if not (root > 0).all() or np.linalg.matrix_rank(V / np.outer(root, root), hermitian=True) < q:
@@ -118,7 +125,6 @@ def wald_test(
         return _answer(names, test, f, 1.0, fit.n_clusters - 1.0)
     if test == "Naive-Fp":
         return _answer(names, test, f, 1.0, float(fit.n_clusters - fit.p))
-    moments = fit.moments.of(C)
     unit = _inverse_root(total_covariance(moments))
     moments = moments.of(unit)
     if test in ("EDF", "EDT"):
