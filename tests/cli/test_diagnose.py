@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enthesis.diagnosis import CRITERIA
+from enthesis.errors import InputError
 from enthesis.pipeline.diagnose import diagnose
 from enthesis.records import Measurement, Subject
 
@@ -45,7 +46,7 @@ def test_every_allowed_criterion_judges_every_subject(enthesis, people, tmp_path
     assert found["S1", "ewgsop2_2019"] == "severe sarcopenia"
     assert found["S2", "ewgsop2_2019"] == "no sarcopenia"
     assert found["S1", "osteosarcopenia_who_1994_osteoporosis_and_ewgsop2_2019"] == (
-        "osteosarcopenia"
+        "severe osteosarcopenia"
     )
     assert "shoe_size" in out
     assert "qct_spine_2020" not in set(found.index.get_level_values("criterion"))
@@ -128,7 +129,9 @@ def test_an_unusable_table_is_answered_by_a_sentence(enthesis, tmp_path, text, m
     assert not output.exists()
 
 
-VALUES = st.one_of(st.none(), st.floats(-4, 45).map(lambda value: round(value, 1)))
+def values(low, high):
+    """A number to one decimal, or none; wide enough to lie on every side of the borders."""
+    return st.one_of(st.none(), st.floats(low, high).map(lambda value: round(value, 1)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -138,11 +141,11 @@ VALUES = st.one_of(st.none(), st.floats(-4, 45).map(lambda value: round(value, 1
             {
                 "sex": st.sampled_from([None, "female", "male"]),
                 "age": st.one_of(st.none(), st.integers(20, 95)),
-                "t_score_total_hip": VALUES,
-                "grip_strength": VALUES,
-                "gait_speed": VALUES,
-                "appendicular_lean_mass_index": VALUES,
-                "trabecular_attenuation_vertebral_body_L1": VALUES,
+                "t_score_total_hip": values(-4, 3),
+                "grip_strength": values(0, 45),
+                "gait_speed": values(0, 3),
+                "appendicular_lean_mass_index": values(3, 12),
+                "trabecular_attenuation_vertebral_body_L1": values(0, 300),
             }
         ),
         min_size=1,
@@ -185,3 +188,28 @@ def test_no_value_is_lost_between_numpy_and_words():
         "osteoporosis": 1,
         "cannot tell": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("grip_strength", -5),
+        ("gait_speed", 120),
+        ("sarc_f_score", 11),
+        ("sppb_score", 13),
+        ("appendicular_lean_mass", 18200),
+    ],
+)
+def test_what_no_living_person_has_is_refused_with_its_row(column, value):
+    table = pd.DataFrame({"subject": ["A", "B"], "sex": "female", column: [1.0, value]})
+    with pytest.raises(InputError, match=f"row 1, column '{column}': .* check its unit"):
+        diagnose(table)
+
+
+@pytest.mark.parametrize("column", ["grip_strength", "t_score_total_hip"])
+def test_half_of_a_pairing_is_no_finding_of_neither(column):
+    table = pd.DataFrame(
+        {"subject": ["A"], "sex": "male", "age": 70, column: [45.0 if column[0] == "g" else 0.0]}
+    )
+    judged = diagnose(table).to_frame()
+    assert not judged["category"].eq("neither").any()

@@ -10,6 +10,7 @@ from scipy import stats
 
 from enthesis.diagnosis.populations import (
     Population,
+    YoungReference,
     lms_score,
     lms_value,
     percentile,
@@ -133,6 +134,55 @@ def test_a_young_row_of_a_curve_gives_t_scores():
     assert t_score(bmd(0.75), young, sex="male", device="Hologic").value == pytest.approx(-2.5)
     with pytest.raises(InputError, match="runs from 40 to 50 years, got age 25"):
         reference_curve(MEANS, HIP).young(age=25)
+
+
+MULTIFIDUS_FAT = Population(
+    name="Mine 2021, multifidus, women",
+    quantity="fat_infiltration",
+    region="multifidus",
+    level="L4",
+    unit="%",
+    device="Dixon at 3 T",
+    sex="female",
+    source="Mine 2021",
+)
+
+
+def test_muscle_quality_is_scored_against_a_curve_that_is_given():
+    # Skewed upwards, as fat is: at 50 years ((32 / 16)^0.5 - 1) / (0.5 * 0.4) = 2.0711.
+    rows = pd.DataFrame({"age": [40, 60], "l": [0.5, 0.5], "m": [12, 20], "s": [0.4, 0.4]})
+    curve = reference_curve(rows, MULTIFIDUS_FAT)
+    fat = Measurement(quantity="fat_infiltration", value=32, region="multifidus", level="L4")
+    scored = z_score(fat, curve, age=50, sex="female", device="Dixon at 3 T")
+    assert scored.value == pytest.approx((2**0.5 - 1) / 0.2, abs=1e-12)
+    assert "multifidus" in scored.method
+    other = Measurement(quantity="fat_infiltration", value=32, region="psoas_major", level="L4")
+    with pytest.raises(InputError, match="region 'multifidus', the measurement of 'psoas_major'"):
+        z_score(other, curve, age=50, sex="female", device="Dixon at 3 T")
+
+
+def test_low_attenuation_of_muscle_has_a_low_score():
+    # Derstine 2018: 34.3 HU is the mean of women less two standard deviations; mean and SD chosen.
+    young = YoungReference(
+        population=Population(
+            name="Mine, L3",
+            quantity="muscle_attenuation",
+            region="skeletal_muscle",
+            level="L3",
+            unit="HU",
+            device="CT 120 kVp",
+            sex="female",
+            source="Mine",
+        ),
+        skewness=1.0,
+        median=46.3,
+        variation=6.0 / 46.3,
+    )
+    low = Measurement(
+        quantity="muscle_attenuation", value=34.3, region="skeletal_muscle", level="L3"
+    )
+    scored = t_score(low, young, sex="female", device="CT 120 kVp")
+    assert scored.value == pytest.approx(-2.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from diagnosis.people import category, person
 from hypothesis import given
@@ -62,7 +63,7 @@ def test_ewgsop2_begins_with_strength(given_values, expected):
     ("given_values", "expected"),
     [
         # Chen 2020: grip < 28 and < 18 kg; gait < 1.0; SPPB <= 9; chair >= 12 s; ALMI as below.
-        (MAN | {"grip_strength": 28, ALMI: 6.9}, "no sarcopenia"),
+        (MAN | {"grip_strength": 28, ALMI: 6.9, "gait_speed": 1.0}, "no sarcopenia"),
         (MAN | {"grip_strength": 27.9, ALMI: 7.0}, "possible sarcopenia"),
         (MAN | {"grip_strength": 27.9, ALMI: 6.99}, "sarcopenia"),
         # Worked example: grip 27 M, ALMI 6.9, gait 1.1.
@@ -159,12 +160,292 @@ def test_awgs_2025_has_borders_by_age(given_values, expected):
     assert of("awgs_2025", **given_values) == expected
 
 
+CALF, SARC_F = "calf_circumference", "sarc_f_score"
+WEIGHT = {"height_m": 1.7, "weight_kg": 70}
+BY_BMI, BY_BMI_BIA = "appendicular_lean_mass_by_bmi", "appendicular_muscle_mass_by_bmi_bia"
+ALM, FAT = "appendicular_lean_mass", "body_fat_percent"
+SMI, PMI, HU = (
+    "skeletal_muscle_index",
+    "psoas_muscle_index",
+    "muscle_attenuation_skeletal_muscle_L3",
+)
+LEAN, HEAVY = {"height_m": 1.7, "weight_kg": 60}, {"height_m": 1.7, "weight_kg": 80}
+SLOW = {"gait_speed": 0.5}
+MIDDLE, OLD = {"age": 64.9}, {"age": 65}
+NONE, SARCOPENIA, SEVERE = "no sarcopenia", "sarcopenia", "severe sarcopenia"
+STRONG_MAN, WEAK_MAN = MAN | {"grip_strength": 50}, MAN | {"grip_strength": 10}
+STRONG_WOMAN, WEAK_WOMAN = WOMAN | {"grip_strength": 50}, WOMAN | {"grip_strength": 10}
+THIN_MAN, THIN_WOMAN = MAN | {ALMI: 4}, WOMAN | {ALMI: 4}
+NO_AREA, LOW_AREA = "muscle area not low", "low muscle area"
+NO_HU, LOW_HU = "muscle attenuation not low", "low muscle attenuation"
+FOUND, PASSED = "screen positive", "screen negative"
+
+BORDERS = [
+    # Cruz-Jentoft 2019.
+    ("ewgsop2_2019", WEAK_MAN, ALMI, "<", 7.0, SARCOPENIA, "probable sarcopenia"),
+    ("ewgsop2_2019", WEAK_WOMAN, ALMI, "<", 5.5, SARCOPENIA, "probable sarcopenia"),
+    ("ewgsop2_2019", WEAK_MAN, ALM, "<", 20, SARCOPENIA, "probable sarcopenia"),
+    ("ewgsop2_2019", WEAK_WOMAN, ALM, "<", 15, SARCOPENIA, "probable sarcopenia"),
+    ("ewgsop2_2019", MAN, "grip_strength", "<", 27, "probable sarcopenia", NONE),
+    ("ewgsop2_2019", WOMAN, "grip_strength", "<", 16, "probable sarcopenia", NONE),
+    ("ewgsop2_2019", WOMAN, "chair_stand_time", ">", 15, "probable sarcopenia", NONE),
+    ("ewgsop2_2019", WEAK_WOMAN | {ALMI: 4}, "gait_speed", "<=", 0.8, SEVERE, SARCOPENIA),
+    ("ewgsop2_2019", WEAK_WOMAN | {ALMI: 4}, "sppb_score", "<=", 8, SEVERE, SARCOPENIA),
+    ("ewgsop2_2019", WEAK_WOMAN | {ALMI: 4}, "tug_time", ">=", 20, SEVERE, SARCOPENIA),
+    ("ewgsop2_2019", WEAK_WOMAN | {ALMI: 4}, "walk_400m_time", ">=", 360, SEVERE, SARCOPENIA),
+    # Cruz-Jentoft 2010.
+    ("ewgsop_2010", STRONG_MAN | {"gait_speed": 1}, ALMI, "<=", 7.23, "presarcopenia", NONE),
+    ("ewgsop_2010", STRONG_WOMAN | {"gait_speed": 1}, ALMI, "<=", 5.67, "presarcopenia", NONE),
+    ("ewgsop_2010", THIN_MAN | SLOW, "grip_strength", "<", 30, SEVERE, SARCOPENIA),
+    ("ewgsop_2010", THIN_WOMAN | SLOW, "grip_strength", "<", 20, SEVERE, SARCOPENIA),
+    ("ewgsop_2010", STRONG_MAN | {ALMI: 4}, "gait_speed", "<=", 0.8, SARCOPENIA, "presarcopenia"),
+    ("ewgsop_2010", STRONG_MAN | {ALMI: 4}, "sppb_score", "<=", 8, SARCOPENIA, "presarcopenia"),
+    # Chen 2014.
+    ("awgs_2014", WEAK_MAN | SLOW, ALMI, "<", 7.0, SEVERE, NONE),
+    ("awgs_2014", WEAK_WOMAN | SLOW, ALMI, "<", 5.4, SEVERE, NONE),
+    ("awgs_2014", WEAK_MAN | SLOW, ALMI_BIA, "<", 7.0, SEVERE, NONE),
+    ("awgs_2014", WEAK_WOMAN | SLOW, ALMI_BIA, "<", 5.7, SEVERE, NONE),
+    ("awgs_2014", THIN_MAN | SLOW, "grip_strength", "<", 26, SEVERE, SARCOPENIA),
+    ("awgs_2014", THIN_WOMAN | SLOW, "grip_strength", "<", 18, SEVERE, SARCOPENIA),
+    ("awgs_2014", WEAK_MAN | {ALMI: 4}, "gait_speed", "<=", 0.8, SEVERE, SARCOPENIA),
+    # Chen 2020.
+    ("awgs_2019", WEAK_MAN | SLOW, ALMI, "<", 7.0, SEVERE, "possible sarcopenia"),
+    ("awgs_2019", WEAK_WOMAN | SLOW, ALMI, "<", 5.4, SEVERE, "possible sarcopenia"),
+    ("awgs_2019", WEAK_MAN | SLOW, ALMI_BIA, "<", 7.0, SEVERE, "possible sarcopenia"),
+    ("awgs_2019", WEAK_WOMAN | SLOW, ALMI_BIA, "<", 5.7, SEVERE, "possible sarcopenia"),
+    ("awgs_2019", THIN_MAN | SLOW, "grip_strength", "<", 28, SEVERE, SARCOPENIA),
+    ("awgs_2019", THIN_WOMAN | SLOW, "grip_strength", "<", 18, SEVERE, SARCOPENIA),
+    ("awgs_2019", WEAK_WOMAN | {ALMI: 4}, "gait_speed", "<", 1.0, SEVERE, SARCOPENIA),
+    ("awgs_2019", WEAK_WOMAN | {ALMI: 4}, "sppb_score", "<=", 9, SEVERE, SARCOPENIA),
+    ("awgs_2019", WEAK_WOMAN | {ALMI: 4}, "chair_stand_time", ">=", 12, SEVERE, SARCOPENIA),
+    # Chen 2025: from 50 to 64 years, and from 65.
+    ("awgs_2025", MIDDLE | THIN_MAN, "grip_strength", "<", 34, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | THIN_WOMAN, "grip_strength", "<", 20, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_MAN, ALMI, "<", 7.2, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_WOMAN, ALMI, "<", 5.5, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_MAN, ALMI_BIA, "<", 7.6, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_WOMAN, ALMI_BIA, "<", 5.7, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_MAN, BY_BMI, "<", 0.80, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_WOMAN, BY_BMI, "<", 0.55, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_MAN, BY_BMI_BIA, "<", 0.90, SARCOPENIA, NONE),
+    ("awgs_2025", MIDDLE | WEAK_WOMAN, BY_BMI_BIA, "<", 0.63, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | THIN_MAN, "grip_strength", "<", 28, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | THIN_WOMAN, "grip_strength", "<", 18, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_MAN, ALMI, "<", 7.0, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_WOMAN, ALMI, "<", 5.4, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_MAN, ALMI_BIA, "<", 7.0, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_WOMAN, ALMI_BIA, "<", 5.7, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_MAN, BY_BMI, "<", 0.73, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_WOMAN, BY_BMI, "<", 0.52, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_MAN, BY_BMI_BIA, "<", 0.83, SARCOPENIA, NONE),
+    ("awgs_2025", OLD | WEAK_WOMAN, BY_BMI_BIA, "<", 0.57, SARCOPENIA, NONE),
+    ("awgs_2025", THIN_MAN | {"grip_strength": 30}, "age", "<", 65, SARCOPENIA, NONE),
+    ("awgs_2025", STRONG_MAN | {ALMI: 9}, "age", "<", 50, "does not apply", NONE),
+    # Studenski 2014, Fielding 2011, Bhasin 2020.
+    (
+        "fnih_2014",
+        WEAK_MAN,
+        BY_BMI,
+        "<",
+        0.789,
+        "weakness with low lean mass",
+        "not weak with low lean mass",
+    ),
+    (
+        "fnih_2014",
+        WEAK_WOMAN,
+        BY_BMI,
+        "<",
+        0.512,
+        "weakness with low lean mass",
+        "not weak with low lean mass",
+    ),
+    (
+        "fnih_2014",
+        MAN | {BY_BMI: 0.5},
+        "grip_strength",
+        "<",
+        26,
+        "weakness with low lean mass",
+        "not weak with low lean mass",
+    ),
+    (
+        "fnih_2014",
+        WOMAN | {BY_BMI: 0.5},
+        "grip_strength",
+        "<",
+        16,
+        "weakness with low lean mass",
+        "not weak with low lean mass",
+    ),
+    (
+        "fnih_2014",
+        WEAK_MAN | {BY_BMI: 0.5},
+        "gait_speed",
+        "<=",
+        0.8,
+        "slowness with weakness and low lean mass",
+        "weakness with low lean mass",
+    ),
+    ("iwgs_2011", MAN | SLOW, ALMI, "<=", 7.23, SARCOPENIA, NONE),
+    ("iwgs_2011", WOMAN | SLOW, ALMI, "<=", 5.67, SARCOPENIA, NONE),
+    ("iwgs_2011", THIN_WOMAN, "gait_speed", "<", 1.0, SARCOPENIA, NONE),
+    ("sdoc_2020", MAN | SLOW, "grip_strength", "<", 35.5, SARCOPENIA, NONE),
+    ("sdoc_2020", WOMAN | SLOW, "grip_strength", "<", 20, SARCOPENIA, NONE),
+    ("sdoc_2020", WEAK_WOMAN, "gait_speed", "<", 0.8, SARCOPENIA, NONE),
+    # CT at L3: Prado 2008, Martin 2013, Derstine 2018, van der Werf 2018, Hamaguchi 2016.
+    ("smi_prado_2008", MAN, SMI, "<=", 52.4, LOW_AREA, NO_AREA),
+    ("smi_prado_2008", WOMAN, SMI, "<=", 38.5, LOW_AREA, NO_AREA),
+    ("smi_martin_2013", MAN | LEAN, SMI, "<", 43, LOW_AREA, NO_AREA),
+    ("smi_martin_2013", MAN | HEAVY, SMI, "<", 53, LOW_AREA, NO_AREA),
+    ("smi_martin_2013", WOMAN, SMI, "<", 41, LOW_AREA, NO_AREA),
+    ("smi_derstine_2018", MAN, SMI, "<", 45.4, LOW_AREA, NO_AREA),
+    ("smi_derstine_2018", WOMAN, SMI, "<", 34.4, LOW_AREA, NO_AREA),
+    ("smi_vanderwerf_2018", MAN, SMI, "<", 41.6, LOW_AREA, NO_AREA),
+    ("smi_vanderwerf_2018", WOMAN, SMI, "<", 32.0, LOW_AREA, NO_AREA),
+    ("pmi_hamaguchi_2016", MAN, PMI, "<", 6.36, LOW_AREA, NO_AREA),
+    ("pmi_hamaguchi_2016", WOMAN, PMI, "<", 3.92, LOW_AREA, NO_AREA),
+    ("muscle_attenuation_martin2013", LEAN, HU, "<", 41, LOW_HU, NO_HU),
+    ("muscle_attenuation_martin2013", HEAVY, HU, "<", 33, LOW_HU, NO_HU),
+    ("muscle_attenuation_derstine2018", MAN, HU, "<", 38.5, LOW_HU, NO_HU),
+    ("muscle_attenuation_derstine2018", WOMAN, HU, "<", 34.3, LOW_HU, NO_HU),
+    ("muscle_attenuation_vanderwerf2018", MAN, HU, "<", 29.3, LOW_HU, NO_HU),
+    ("muscle_attenuation_vanderwerf2018", WOMAN, HU, "<", 22.0, LOW_HU, NO_HU),
+    # Screening and lean mass.
+    ("awgs_2019_screening", MAN, CALF, "<", 34, FOUND, PASSED),
+    ("awgs_2019_screening", WOMAN, CALF, "<", 33, FOUND, PASSED),
+    ("awgs_2019_screening", {}, SARC_F, ">=", 4, FOUND, PASSED),
+    ("sarc_f_2013", {}, SARC_F, ">=", 4, FOUND, PASSED),
+    ("sarc_calf_2016", MAN | {SARC_F: 1}, CALF, "<=", 34, FOUND, PASSED),
+    ("sarc_calf_2016", WOMAN | {SARC_F: 1}, CALF, "<=", 33, FOUND, PASSED),
+    (
+        "iscd_low_lean_mass_2019",
+        {},
+        "appendicular_lean_mass_young_score",
+        "<=",
+        -2,
+        "low lean mass",
+        "not low",
+    ),
+    (
+        "sarcopenic_obesity_espen_2022",
+        WEAK_MAN | WEIGHT | {ALM: 10},
+        FAT,
+        ">",
+        31,
+        "sarcopenic obesity",
+        "no sarcopenic obesity",
+    ),
+    (
+        "sarcopenic_obesity_espen_2022",
+        WEAK_WOMAN | WEIGHT | {ALM: 10},
+        FAT,
+        ">",
+        43,
+        "sarcopenic obesity",
+        "no sarcopenic obesity",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "base", "column", "side", "border", "within", "beyond"), BORDERS)
+def test_every_border_at_just_below_and_just_above(
+    name, base, column, side, border, within, beyond
+):
+    asked = {one.name for one in BY_NAME[name].inputs} | {"height_m", "weight_kg"}
+    known = {key: value for key, value in base.items() if key in asked}
+    below, at, above = np.nextafter(border, -np.inf), border, np.nextafter(border, np.inf)
+    expected = {
+        "<": (within, beyond, beyond),
+        "<=": (within, within, beyond),
+        ">": (beyond, beyond, within),
+        ">=": (beyond, within, within),
+    }[side]
+    found = tuple(of(name, **(known | {column: float(value)})) for value in (below, at, above))
+    assert found == expected
+
+
+def test_no_border_of_muscle_goes_without_a_test():
+    tested = {(name, column, float(border)) for name, _, column, _, border, *_ in BORDERS}
+    elsewhere = {
+        # Tested by way of its own category, or shared with another definition's rule.
+        ("muscle_attenuation_martin2013", "bmi", 25.0),
+        ("smi_martin_2013", "bmi", 25.0),
+        ("awgs_2025", "age", 65.0),
+        ("sarc_calf_2016", "sarc_f_score", 1.0),
+        ("sarcopenic_obesity_espen_2022", "grip_strength", 27.0),
+        ("sarcopenic_obesity_espen_2022", "grip_strength", 16.0),
+        ("sarcopenic_obesity_espen_2022", "chair_stand_time", 15.0),
+    }
+    borders = {
+        (criterion.name, column, float(cutoff.value))
+        for criterion in MUSCLE_CRITERIA
+        for cutoff in criterion.cutoffs
+        for column in cutoff.inputs
+    }
+    assert borders <= tested | elsewhere
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"), [(24.9, "muscle area not low"), (25.0, "low muscle area")]
+)
+def test_the_border_of_body_mass_index_belongs_to_the_heavier(weight, expected):
+    # At 1 m the weight is the body mass index.
+    given_values = MAN | {"height_m": 1.0, "weight_kg": weight, SMI: 45}
+    assert of("smi_martin_2013", **given_values) == expected
+
+
+@pytest.mark.parametrize(
+    ("lean_mass", "expected"), [(25.6, "sarcopenic obesity"), (25.7, "no sarcopenic obesity")]
+)
+def test_lean_mass_counts_as_a_share_of_body_weight(lean_mass, expected):
+    given_values = WEAK_MAN | {ALM: lean_mass, "weight_kg": 100, FAT: 40}
+    assert of("sarcopenic_obesity_espen_2022", **given_values) == expected
+
+
+@pytest.mark.parametrize("name", ["ewgsop_2010", "awgs_2014", "awgs_2019"])
+def test_a_normal_grip_says_nothing_of_performance(name):
+    found = BY_NAME[name].find(person(BY_NAME[name], **(THIN_MAN | {"grip_strength": 50})))
+    assert found.category == "cannot tell"
+    assert any(one.startswith("gait speed (") and "sarcopenia" in one for one in found.missing)
+
+
+def test_a_grip_that_cannot_be_judged_is_not_overruled_by_a_chair_stand():
+    given_values = {"grip_strength": 20, "chair_stand_time": 10}
+    assert of("ewgsop2_2019", **given_values) == "cannot tell"
+    assert of("ewgsop2_2019", **(given_values | WOMAN)) == "no sarcopenia"
+
+
+def test_mass_without_a_height_is_judged_in_kg_and_says_so():
+    criterion = BY_NAME["ewgsop2_2019"]
+    found = criterion.find(person(criterion, **(WEAK_MAN | {ALM: 19.9})))
+    assert found.category == "sarcopenia"
+    assert any("judged in kg" in flag for flag in found.flags)
+    # 20.5 kg at 1.80 m is 6.33 kg/m2: with a height, the index decides.
+    assert of("ewgsop2_2019", **(WEAK_MAN | {ALM: 20.5, "height_m": 1.8})) == "sarcopenia"
+
+
+@pytest.mark.parametrize(
+    ("given_values", "expected"),
+    [
+        # Ten points of the calf and none of SARC-F stay below 11, and SARC-F alone ends at 10.
+        ({SARC_F: 0}, "screen negative"),
+        ({SARC_F: 0, CALF: 30}, "screen negative"),
+        ({CALF: 40}, "screen negative"),
+        ({SARC_F: 1, CALF: 30}, "screen positive"),
+        ({SARC_F: 10}, "cannot tell"),
+    ],
+)
+def test_sarc_calf_needs_a_thin_calf_and_a_point(given_values, expected):
+    assert of("sarc_calf_2016", **(MAN | given_values)) == expected
+
+
 def test_what_was_not_measured_is_flagged_where_it_stays_open():
     found = BY_NAME["ewgsop2_2019"].find(
         person(BY_NAME["ewgsop2_2019"], sex="male", grip_strength=20)
     )
     assert found.category == "probable sarcopenia"
-    assert any("muscle mass was not given" in flag for flag in found.flags)
+    assert any("muscle mass is not known" in flag for flag in found.flags)
 
 
 def test_the_stronger_hand_counts():
@@ -254,6 +535,10 @@ OLD_MAN = MAN | {"age": 72}
         ),
         ({"t_score_total_hip": -0.5, "grip_strength": 40}, "neither"),
         ({"t_score_total_hip": -1.8}, "cannot tell"),
+        # Without a T-score nobody has normal bone.
+        ({"grip_strength": 40}, "cannot tell"),
+        ({"grip_strength": 26, ALMI: 6.8}, "cannot tell"),
+        ({"t_score_total_hip": -1.8, "grip_strength": 26}, "cannot tell"),
     ],
 )
 def test_osteosarcopenia_needs_both(given_values, expected):
@@ -265,6 +550,42 @@ def test_osteoporosis_asks_more_than_low_bone_mass():
     assert of("osteosarcopenia_who_1994_osteoporosis_and_ewgsop2_2019", **given_values) == (
         "sarcopenia alone"
     )
+
+
+@pytest.mark.parametrize(
+    ("t_score", "gait", "expected"),
+    [
+        # Sepulveda-Loyola 2020: severe is T at or below -2.5 with severe sarcopenia.
+        (-2.5, 0.8, "severe osteosarcopenia"),
+        (-2.4, 0.8, "osteosarcopenia"),
+        (-2.5, 0.81, "osteosarcopenia"),
+        (-2.5, None, "osteosarcopenia"),
+    ],
+)
+def test_severe_osteosarcopenia_needs_osteoporosis_and_severe_sarcopenia(t_score, gait, expected):
+    given_values = OLD_MAN | {"t_score_total_hip": t_score, "grip_strength": 26, ALMI: 6.8}
+    if gait is not None:
+        given_values |= {"gait_speed": gait}
+    assert of(PAIR, **given_values) == expected
+    found = BY_NAME[PAIR].find(person(BY_NAME[PAIR], **given_values))
+    assert any("severity stays open" in flag for flag in found.flags) == (gait is None)
+
+
+def test_a_pairing_keeps_what_either_definition_says():
+    given_values = MAN | {"t_score_total_hip": -1.8, "grip_strength": 26, ALMI: 6.8}
+    found = BY_NAME[PAIR].find(person(BY_NAME[PAIR], **given_values))
+    bone = BY_NAME["who_1994"].find(person(BY_NAME["who_1994"], **MAN, t_score_total_hip=-1.8))
+    assert bone.flags
+    assert set(bone.flags) <= set(found.flags)
+
+
+@pytest.mark.parametrize("criterion", OSTEOSARCOPENIA_CRITERIA, ids=lambda one: one.name)
+def test_a_pairing_cannot_tell_where_one_half_was_not_measured(criterion):
+    muscle = MAN | {"age": 72, "grip_strength": 50, "gait_speed": 1.5, ALMI: 9, BY_BMI: 2}
+    bone = MAN | {"age": 72, "t_score_total_hip": 0.0, "trabecular_bmd_vertebral_body_L1": 150}
+    asked = {one.name for one in criterion.inputs}
+    for half in (muscle, bone):
+        assert of(criterion.name, **{k: v for k, v in half.items() if k in asked}) == "cannot tell"
 
 
 def test_every_pairing_has_its_own_name():

@@ -75,11 +75,23 @@ def over_bmi(columns: Columns, mass: Input, given: Input) -> FloatArray:
     return np.where(np.isnan(worked), columns[given.name], worked)
 
 
-def any_known(*truths: Truth) -> Truth:
-    """True where any known test is true, false where all known are false, else unknown.
+def any_known(*tests: tuple[FloatArray, Truth]) -> Truth:
+    """True where any test is, false where all that were given are, else unknown.
 
     One of several tests of the same thing is enough: nobody is "cannot tell" for want of a chair
-    stand beside a normal grip.
+    stand beside a normal grip. A grip that was given and cannot be judged, for want of the sex,
+    leaves it open.
+
+    Parameters
+    ----------
+    tests : what was measured, and whether it lies on the side of its border
     """
-    held: Truth = np.fmax.reduce(truths)
-    return held
+    held: Truth = np.fmax.reduce([truth for _, truth in tests])
+    unjudged = np.logical_or.reduce([np.isnan(truth) & ~np.isnan(one) for one, truth in tests])
+    return np.where(unjudged & (held == 0), np.nan, held)
+
+
+def on(test: BySex | Cutoff, column: FloatArray, sex: FloatArray) -> tuple[FloatArray, Truth]:
+    """A test for `any_known`: the column, and where it lies on the border's side."""
+    truth = test.holds(column, sex) if isinstance(test, BySex) else test.holds(column)
+    return column, truth

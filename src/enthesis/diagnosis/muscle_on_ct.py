@@ -74,11 +74,9 @@ REVIEW_SOURCE = (
     "Imaging of osteoporosis and sarcopenia: the bone-muscle unit (review, 2019), CT in sarcopenia"
 )
 
-MARTIN = "Martin L et al. J Clin Oncol 2013;31:1539-1547. doi:10.1200/JCO.2012.45.2722"
+MARTIN = "Martin L et al. J Clin Oncol 2013;31:1539-1547"
 DERSTINE = "Derstine BA et al. Sci Rep 2018;8:11369. doi:10.1038/s41598-018-29825-5"
-VAN_DER_WERF = (
-    "van der Werf A et al. Eur J Clin Nutr 2018;72:288-296. doi:10.1038/s41430-017-0034-5"
-)
+VAN_DER_WERF = "van der Werf A et al. Eur J Clin Nutr 2018;72:288-296"
 
 LOW_AREA = (Category("low muscle area"), Category("muscle area not low"))
 LOW_ATTENUATION = (Category("low muscle attenuation"), Category("muscle attenuation not low"))
@@ -313,7 +311,7 @@ MUSCLE_ON_CT_CRITERIA = (
         "Psoas muscle index at L3, Hamaguchi 2016 (Japanese donors)",
         HAMAGUCHI_PMI,
         psoas=True,
-        source="Hamaguchi Y et al. Nutrition 2016;32:1200-1205. doi:10.1016/j.nut.2016.04.003",
+        source="Hamaguchi Y et al. Nutrition 2016;32:1200-1205",
     ),
     *ATTENUATION_CUTOFFS.values(),
 )

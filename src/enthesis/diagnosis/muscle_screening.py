@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from enthesis.diagnosis.criteria import Category, Criterion, Verdict, decide
-from enthesis.diagnosis.inputs import SEX, WEIGHT, Columns, FloatArray, measured
+from enthesis.diagnosis.cutoffs import Cutoff
+from enthesis.diagnosis.inputs import SEX, WEIGHT, Columns, Input, measured
 from enthesis.diagnosis.muscle_inputs import (
     ALM,
     CALF,
@@ -13,8 +12,10 @@ from enthesis.diagnosis.muscle_inputs import (
     FAT_PERCENT,
     GRIP,
     SARC_F,
+    BySex,
     any_known,
     border,
+    on,
     one_border,
 )
 from enthesis.diagnosis.sarcopenia import EWGSOP2_CHAIR, EWGSOP2_GRIP
@@ -28,30 +29,28 @@ SCREENING = "This is a screening result: who is found goes on to be measured."
 
 SARC_F_POSITIVE = one_border(">=", SARC_F, 4)
 AWGS_CALF = border("<", CALF, men=34, women=33)
-SARC_CALF_POSITIVE = 11
-SARC_CALF_POINTS = 10
-"""Points that a thin calf adds to SARC-F."""
+SARC_CALF_POSITIVE = one_border(">=", SARC_F, 1)
+"""SARC-CalF is positive from 11 points: 10 for a thin calf, and at least 1 of SARC-F's 10."""
 
 ORIGINAL_CALF = border("<=", CALF, men=34, women=33)
 LOW_LEAN_MASS = one_border("<=", YOUNG_SCORE, -2)
 OBESE_FAT = border(">", FAT_PERCENT, men=31, women=43)
-OBESE_LEAN_SHARE = border("<", ALM, men=25.7, women=19.4)
+LEAN_SHARE = Input(name="lean_share", label="lean mass over body weight", unit="%")
+OBESE_LEAN_SHARE = BySex(
+    men=Cutoff(value=25.7, relation="<", unit="%", sex="male"),
+    women=Cutoff(value=19.4, relation="<", unit="%", sex="female"),
+)
 """Appendicular lean mass as percent of body weight."""
 
 POSITIVE = (Category("screen positive"), Category("screen negative"))
 
 
-def _sarc_calf(columns: Columns) -> FloatArray:
-    thin = ORIGINAL_CALF.holds(columns[CALF.name], columns[SEX.name])
-    return columns[SARC_F.name] + SARC_CALF_POINTS * thin
-
-
 def _awgs_screening(columns: Columns) -> Verdict:
-    thin = AWGS_CALF.holds(columns[CALF.name], columns[SEX.name])
-    return decide(
-        (0, any_known(thin, SARC_F_POSITIVE.holds(columns[SARC_F.name]))),
-        otherwise=1,
+    sex = columns[SEX.name]
+    found = any_known(
+        on(AWGS_CALF, columns[CALF.name], sex), on(SARC_F_POSITIVE, columns[SARC_F.name], sex)
     )
+    return decide((0, found), otherwise=1)
 
 
 def _sarc_f(columns: Columns) -> Verdict:
@@ -59,10 +58,9 @@ def _sarc_f(columns: Columns) -> Verdict:
 
 
 def _sarc_calf_rule(columns: Columns) -> Verdict:
-    score = _sarc_calf(columns)
-
-    positive = np.where(np.isnan(score), np.nan, (score >= SARC_CALF_POSITIVE).astype(float))
-    return decide((0, positive), otherwise=1)
+    thin = ORIGINAL_CALF.holds(columns[CALF.name], columns[SEX.name])
+    points = SARC_CALF_POSITIVE.holds(columns[SARC_F.name])
+    return decide((0, both(thin, points)), otherwise=1)
 
 
 def _low_lean_mass(columns: Columns) -> Verdict:
@@ -72,11 +70,15 @@ def _low_lean_mass(columns: Columns) -> Verdict:
 def _sarcopenic_obesity(columns: Columns) -> Verdict:
     sex = columns[SEX.name]
     weak = any_known(
-        EWGSOP2_GRIP.holds(columns[GRIP.name], sex), EWGSOP2_CHAIR.holds(columns[CHAIR.name])
+        on(EWGSOP2_GRIP, columns[GRIP.name], sex), on(EWGSOP2_CHAIR, columns[CHAIR.name], sex)
     )
     share = 100 * columns[ALM.name] / columns[WEIGHT.name]
     obese = OBESE_FAT.holds(columns[FAT_PERCENT.name], sex)
-    return decide((0, both(weak, obese, OBESE_LEAN_SHARE.holds(share, sex))), otherwise=1)
+    return decide(
+        (0, both(weak, obese, OBESE_LEAN_SHARE.holds(share, sex))),
+        otherwise=1,
+        numbers={LEAN_SHARE.name: share},
+    )
 
 
 MUSCLE_SCREENING_CRITERIA = (
@@ -106,7 +108,7 @@ MUSCLE_SCREENING_CRITERIA = (
         name="sarc_calf_2016",
         title="SARC-CalF, Barbosa-Silva 2016",
         inputs=(SEX, SARC_F, CALF),
-        cutoffs=ORIGINAL_CALF.both,
+        cutoffs=(*ORIGINAL_CALF.both, SARC_CALF_POSITIVE),
         categories=POSITIVE,
         rule=_sarc_calf_rule,
         closing=SCREENING,
@@ -129,9 +131,10 @@ MUSCLE_SCREENING_CRITERIA = (
         name="sarcopenic_obesity_espen_2022",
         title="Sarcopenic obesity, ESPEN and EASO 2022",
         inputs=(SEX, GRIP, CHAIR, FAT_PERCENT, ALM, WEIGHT),
-        cutoffs=(*EWGSOP2_GRIP.both, EWGSOP2_CHAIR, *OBESE_FAT.both),
+        cutoffs=(*EWGSOP2_GRIP.both, EWGSOP2_CHAIR, *OBESE_FAT.both, *OBESE_LEAN_SHARE.both),
         categories=(Category("sarcopenic obesity"), Category("no sarcopenic obesity")),
         rule=_sarcopenic_obesity,
+        derived=(LEAN_SHARE,),
         source="Donini LM et al. Obes Facts 2022;15:321-335. doi:10.1159/000521241",
         status="memory",
     ),

@@ -6,6 +6,8 @@ averaged, and no pairing is a default.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from enthesis.diagnosis.criteria import DOES_NOT_APPLY, Category, Criterion, Verdict, decide
@@ -16,9 +18,13 @@ from enthesis.diagnosis.sarcopenia import SARCOPENIA_CRITERIA
 from enthesis.diagnosis.truth import Truth, both
 
 SEPULVEDA_LOYOLA = (
-    "Sepulveda-Loyola W et al. J Gerontol A 2020;75:1147-1155 (T-score below -1 with sarcopenia). "
+    "Sepulveda-Loyola W et al. J Am Med Dir Assoc 2020;21:220-225 (T-score below -1 with "
+    "sarcopenia; severe: at or below -2.5 with severe sarcopenia). "
     "Binkley N, Buehring B. J Clin Densitom 2009;12:413-416"
 )
+
+OSTEOPOROSIS = frozenset({"severe osteoporosis", "osteoporosis"})
+SEVERE = frozenset({"severe sarcopenia"})
 
 LOW_BONE: tuple[tuple[str, Criterion, frozenset[str]], ...] = (
     (
@@ -26,8 +32,8 @@ LOW_BONE: tuple[tuple[str, Criterion, frozenset[str]], ...] = (
         WHO_1994,
         frozenset({"severe osteoporosis", "osteoporosis", "low bone mass"}),
     ),
-    ("osteoporosis", WHO_1994, frozenset({"severe osteoporosis", "osteoporosis"})),
-    ("osteoporosis", QCT_2020, frozenset({"severe osteoporosis", "osteoporosis"})),
+    ("osteoporosis", WHO_1994, OSTEOPOROSIS),
+    ("osteoporosis", QCT_2020, OSTEOPOROSIS),
 )
 """What counts as low bone: words, criterion, its categories."""
 
@@ -47,9 +53,12 @@ def _among(verdict: Verdict, criterion: Criterion, names: frozenset[str]) -> Tru
     wanted = sum(
         1 << i for i, category in enumerate(criterion.categories) if category.name in names
     )
+    named = (1 << len(criterion.categories)) - 1
     inside = (verdict.possible & wanted) != 0
-    outside = (verdict.possible & ~wanted) != 0
-    return np.where(inside & outside, np.nan, inside.astype(float))
+    outside = (verdict.possible & named & ~wanted) != 0
+    # Nothing may be possible but "cannot tell" itself, as where no T-score was given.
+    unsure = (verdict.possible & ~named) != 0
+    return np.where(unsure | (inside & outside), np.nan, inside.astype(float))
 
 
 def _pairing(words: str, bone: Criterion, low: frozenset[str], muscle: Criterion) -> Criterion:
@@ -58,17 +67,28 @@ def _pairing(words: str, bone: Criterion, low: frozenset[str], muscle: Criterion
         out_of_scope = (of_bone.codes == DOES_NOT_APPLY) | (of_muscle.codes == DOES_NOT_APPLY)
         is_low = _among(of_bone, bone, low)
         is_weak = _among(of_muscle, muscle, CONFIRMED)
-        return decide(
+        found = both(is_low, is_weak)
+        severe = both(
+            _among(of_bone, bone, OSTEOPOROSIS),
+            _among(of_muscle, muscle, SEVERE),
+        )
+        verdict = decide(
             (DOES_NOT_APPLY, out_of_scope.astype(float)),
-            (0, both(is_low, is_weak)),
+            (4, severe),
+            (0, found),
             (1, is_weak),
             (2, is_low),
             otherwise=3,
-            numbers=of_muscle.numbers,
-            flags=of_muscle.flags,
+            numbers={**of_bone.numbers, **of_muscle.numbers},
+            flags={**of_bone.flags, **of_muscle.flags},
         )
+        # What is severe may stay open; that there is osteosarcopenia does not.
+        severity_open = (found == 1) & np.isnan(severe) & ~out_of_scope
+        return replace(verdict, codes=np.where(severity_open, 0, verdict.codes))
 
     short = "low_bone_mass" if "low bone mass" in words else "osteoporosis"
+    has_grades = any(category.name in SEVERE for category in muscle.categories)
+    graded = [Category("severe osteosarcopenia", "osteoporosis with severe sarcopenia")]
     seen = bone.status == muscle.status == "verified"
     return Criterion(
         name=f"osteosarcopenia_{bone.name}_{short}_and_{muscle.name}",
@@ -80,9 +100,10 @@ def _pairing(words: str, bone: Criterion, low: frozenset[str], muscle: Criterion
             Category("sarcopenia alone"),
             Category(f"{words} alone"),
             Category("neither"),
+            *(graded if has_grades else []),
         ),
         rule=rule,
-        derived=muscle.derived,
+        derived=tuple(dict.fromkeys((*bone.derived, *muscle.derived))),
         scope="; ".join(part for part in (bone.scope, muscle.scope) if part),
         source=SEPULVEDA_LOYOLA,
         is_diagnosis=True,

@@ -1,8 +1,10 @@
 """Sarcopenia by its versioned definitions: strength, mass and performance, each its own way.
 
 A test of strength or of performance is known when one of its kind is: a normal grip without a chair
-stand is normal strength. Where muscle mass or performance was not measured, the answer is what the
-definition calls those found so far ("probable sarcopenia"), and a flag says what is still open.
+stand is normal strength. Strength and performance are two things: a definition that takes either
+cannot tell from a normal grip alone. Where muscle mass or performance was not measured, the answer
+is what the definition calls those found so far ("probable sarcopenia"), and a flag says what is
+still open.
 """
 
 from __future__ import annotations
@@ -35,18 +37,21 @@ from enthesis.diagnosis.muscle_inputs import (
     any_known,
     border,
     index,
+    on,
     one_border,
     over_bmi,
 )
-from enthesis.diagnosis.truth import Truth, both, invert
+from enthesis.diagnosis.truth import Truth, both, either, invert
 
-MASS_OPEN = "muscle mass was not given: whether it is low stays open"
-PERFORMANCE_OPEN = "physical performance was not given: severity stays open"
-SEVERITY_OPEN = "strength or performance was not given: severity stays open"
+MASS_OPEN = "muscle mass is not known: whether it is low stays open"
+MASS_IN_KG = "without a height, muscle mass was judged in kg"
+PERFORMANCE_OPEN = "physical performance is not known: severity stays open"
+SEVERITY_OPEN = "strength or performance is not known: severity stays open"
 
 EWGSOP2_GRIP = border("<", GRIP, men=27, women=16)
 EWGSOP2_CHAIR = one_border(">", CHAIR, 15)
 EWGSOP2_ALMI = border("<", ALMI, men=7.0, women=5.5)
+EWGSOP2_ALM = border("<", ALM, men=20, women=15)
 EWGSOP2_GAIT = one_border("<=", GAIT, 0.8)
 EWGSOP2_SPPB = one_border("<=", SPPB, 8)
 EWGSOP2_TUG = one_border(">=", TUG, 20)
@@ -137,7 +142,7 @@ def _mass_first(
     presarcopenia: bool,
 ) -> Verdict:
     """Low mass with weakness or slowness; severe with both."""
-    impaired = any_known(weak, slow)
+    impaired = either(weak, slow)
     severity_open = (low_mass == 1) & (impaired == 1) & (np.isnan(weak) | np.isnan(slow))
     conditions = [(0, both(low_mass, weak, slow)), (1, both(low_mass, impaired))]
     if presarcopenia:
@@ -154,33 +159,43 @@ def _mass_first(
 def _ewgsop2(columns: Columns) -> Verdict:
     sex = columns[SEX.name]
     weak = any_known(
-        EWGSOP2_GRIP.holds(columns[GRIP.name], sex), EWGSOP2_CHAIR.holds(columns[CHAIR.name])
+        on(EWGSOP2_GRIP, columns[GRIP.name], sex), on(EWGSOP2_CHAIR, columns[CHAIR.name], sex)
     )
     slow = any_known(
-        EWGSOP2_GAIT.holds(columns[GAIT.name]),
-        EWGSOP2_SPPB.holds(columns[SPPB.name]),
-        EWGSOP2_TUG.holds(columns[TUG.name]),
-        EWGSOP2_WALK.holds(columns[WALK.name]),
-        invert(columns[WALKED.name]),
+        on(EWGSOP2_GAIT, columns[GAIT.name], sex),
+        on(EWGSOP2_SPPB, columns[SPPB.name], sex),
+        on(EWGSOP2_TUG, columns[TUG.name], sex),
+        on(EWGSOP2_WALK, columns[WALK.name], sex),
+        (columns[WALKED.name], invert(columns[WALKED.name])),
     )
     almi = _almi(columns)
-    return _stages(weak, EWGSOP2_ALMI.holds(almi, sex), slow, {ALMI.name: almi})
+    in_kg = np.isnan(almi) & ~np.isnan(columns[ALM.name])
+    low = np.where(in_kg, EWGSOP2_ALM.holds(columns[ALM.name], sex), EWGSOP2_ALMI.holds(almi, sex))
+    verdict = _stages(weak, low, slow, {ALMI.name: almi})
+    return replace(verdict, flags={**verdict.flags, MASS_IN_KG: in_kg})
 
 
 def _ewgsop_2010(columns: Columns) -> Verdict:
     sex, almi = columns[SEX.name], _almi(columns)
-    slow = any_known(EWGSOP2_GAIT.holds(columns[GAIT.name]), EWGSOP2_SPPB.holds(columns[SPPB.name]))
+    slow = any_known(
+        on(EWGSOP2_GAIT, columns[GAIT.name], sex), on(EWGSOP2_SPPB, columns[SPPB.name], sex)
+    )
     weak = EWGSOP_2010_GRIP.holds(columns[GRIP.name], sex)
     low = EWGSOP_2010_ALMI.holds(almi, sex)
     return _mass_first(low, weak, slow, {ALMI.name: almi}, presarcopenia=True)
 
 
+def _awgs_low_mass(columns: Columns, almi: FloatArray) -> Truth:
+    sex = columns[SEX.name]
+    return any_known(
+        on(AWGS_2019_ALMI, almi, sex),
+        on(AWGS_2019_ALMI_BIA, index(columns, ALM_BIA, ALMI_BIA), sex),
+    )
+
+
 def _awgs_2014(columns: Columns) -> Verdict:
     sex, almi = columns[SEX.name], _almi(columns)
-    low = any_known(
-        AWGS_2019_ALMI.holds(almi, sex),
-        AWGS_2019_ALMI_BIA.holds(index(columns, ALM_BIA, ALMI_BIA), sex),
-    )
+    low = _awgs_low_mass(columns, almi)
     weak = AWGS_2014_GRIP.holds(columns[GRIP.name], sex)
     slow = EWGSOP2_GAIT.holds(columns[GAIT.name])
     return _mass_first(low, weak, slow, {ALMI.name: almi}, presarcopenia=False)
@@ -188,17 +203,14 @@ def _awgs_2014(columns: Columns) -> Verdict:
 
 def _awgs_2019(columns: Columns) -> Verdict:
     sex, almi = columns[SEX.name], _almi(columns)
-    low = any_known(
-        AWGS_2019_ALMI.holds(almi, sex),
-        AWGS_2019_ALMI_BIA.holds(index(columns, ALM_BIA, ALMI_BIA), sex),
-    )
+    low = _awgs_low_mass(columns, almi)
     weak = AWGS_2019_GRIP.holds(columns[GRIP.name], sex)
     slow = any_known(
-        AWGS_2019_GAIT.holds(columns[GAIT.name]),
-        AWGS_2019_SPPB.holds(columns[SPPB.name]),
-        AWGS_2019_CHAIR.holds(columns[CHAIR.name]),
+        on(AWGS_2019_GAIT, columns[GAIT.name], sex),
+        on(AWGS_2019_SPPB, columns[SPPB.name], sex),
+        on(AWGS_2019_CHAIR, columns[CHAIR.name], sex),
     )
-    impaired = any_known(weak, slow)
+    impaired = either(weak, slow)
     mass_open = (impaired == 1) & np.isnan(low)
     severity_open = (low == 1) & (impaired == 1) & (np.isnan(weak) | np.isnan(slow))
     verdict = decide(
@@ -229,12 +241,17 @@ def _awgs_2025(columns: Columns) -> Verdict:
         agreed = np.where(in_middle_age == in_old_age, in_old_age, np.nan)
         return np.where(old == 1, in_old_age, np.where(old == 0, in_middle_age, agreed))
 
-    low = any_known(*(held(name) for name in numbers if name != "grip"))
+    low = any_known(*((numbers[name], held(name)) for name in numbers if name != "grip"))
     return decide(
         (DOES_NOT_APPLY, (AWGS_2025_YOUNG.holds(age) == 1).astype(float)),
         (0, both(held("grip"), low)),
         otherwise=1,
-        numbers={ALMI.name: numbers["almi"]},
+        numbers={
+            ALMI.name: numbers["almi"],
+            ALMI_BIA.name: numbers["almi_bia"],
+            ALM_BY_BMI.name: numbers["by_bmi"],
+            ALM_BY_BMI_BIA.name: numbers["by_bmi_bia"],
+        },
     )
 
 
@@ -281,6 +298,7 @@ EWGSOP2_2019 = Criterion(
         EWGSOP2_GRIP,
         EWGSOP2_CHAIR,
         EWGSOP2_ALMI,
+        EWGSOP2_ALM,
         EWGSOP2_GAIT,
         EWGSOP2_SPPB,
         EWGSOP2_TUG,
@@ -383,9 +401,10 @@ AWGS_2025 = Criterion(
         Category("no sarcopenia"),
     ),
     rule=_awgs_2025,
-    derived=(ALMI,),
+    derived=(ALMI, ALMI_BIA, ALM_BY_BMI, ALM_BY_BMI_BIA),
     scope="from 50 years of age",
-    source="Chen LK et al. Asian Working Group for Sarcopenia 2025 consensus. Nat Aging 2025",
+    source="Chen LK et al. Asian Working Group for Sarcopenia 2025 consensus. Nat Aging 2025. "
+    "doi:10.1038/s43587-025-01004-y",
     is_diagnosis=True,
     status="partial",
 )
@@ -417,7 +436,7 @@ IWGS_2011 = Criterion(
     ),
     rule=_iwgs,
     derived=(ALMI,),
-    source="Fielding RA et al. J Am Med Dir Assoc 2011;12:249-256. doi:10.1016/j.jamda.2011.01.003",
+    source="Fielding RA et al. J Am Med Dir Assoc 2011;12:249-256",
     is_diagnosis=True,
 )
 

@@ -115,7 +115,7 @@ def _comparison_table(one: OutcomeGroups, name: str, study: GroupStudy) -> Table
     for found in one.comparisons:
         row = {
             "Comparison": found.name,
-            "n": f"{found.first.n} / {found.second.n}",
+            "n": f"{found.first.n}/{found.second.n}",
             "Difference": _interval(found.difference, digits),
             "Hedges' g": _interval(found.g, 2),
         }

@@ -46,8 +46,21 @@ LIMITS: dict[str, tuple[float, float]] = {
     "height_m": (0.3, 2.8),
     "weight_kg": (0.5, 650),
     "bmi": (5, 150),
+    "grip_strength": (0, 150),
+    "gait_speed": (0, 12),
+    "chair_stand_time": (0, 1800),
+    "tug_time": (0, 1800),
+    "walk_400m_time": (0, 7200),
+    "sppb_score": (0, 12),
+    "sarc_f_score": (0, 10),
+    "calf_circumference": (5, 120),
+    "body_fat_percent": (0, 100),
+    "appendicular_lean_mass": (0.5, 120),
+    "appendicular_lean_mass_index": (0.5, 40),
+    "appendicular_muscle_mass_bia": (0.5, 120),
+    "appendicular_muscle_mass_index_bia": (0.5, 40),
 }
-"""Wider than any living person; catches cm for m and g for kg."""
+"""Wider than any living person; catches cm for m, g for kg, and scores that do not exist."""
 
 HEADER = re.compile(r"(?P<name>.*?)\s*[\(\[](?P<unit>[^\)\]]*)[\)\]]")
 
