@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gdcm
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 SERIES = generate_uid()
 
@@ -80,3 +81,79 @@ def save(folder: Path, slices: Sequence[Dataset], *, prefix: str = "IM") -> Path
     for number, dataset in enumerate(slices):
         dataset.save_as(folder / f"{prefix}{number:03d}", enforce_file_format=True)
     return folder
+
+
+def mr_slice(pixels: np.ndarray, position: Sequence[float], **changes: Any) -> Dataset:
+    """One MR slice of a 1.5 T gradient echo; None in `changes` takes an element away."""
+    usual = {
+        "SOPClassUID": MRImageStorage,
+        "Modality": "MR",
+        "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
+        "RescaleSlope": None,
+        "RescaleIntercept": None,
+        "RescaleType": None,
+        "MagneticFieldStrength": 1.5,
+        "EchoTime": 2.3,
+    }
+    return ct_slice(pixels, position, **{**usual, **changes})
+
+
+def mr_series(pixels: np.ndarray, *, step: float = 2.0, **changes: Any) -> list[Dataset]:
+    """Axial MR slices of these pixels, from the feet upwards."""
+    return [
+        mr_slice(plane, (-10, -20, 100 + k * step), instance=k + 1, **changes)
+        for k, plane in enumerate(pixels)
+    ]
+
+
+def enhanced(
+    pixels: np.ndarray,
+    frames: Sequence[dict[str, dict[str, Any]]],
+    shared: dict[str, dict[str, Any]],
+    **changes: Any,
+) -> Dataset:
+    """One file of many frames; each functional group as {sequence: {element: value}}."""
+    dataset = ct_slice(pixels[0], (0, 0, 0))
+    for name in (
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "SliceThickness",
+        "RescaleSlope",
+        "RescaleIntercept",
+        "RescaleType",
+    ):
+        delattr(dataset, name)
+    dataset.NumberOfFrames = len(pixels)
+    dataset.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    dataset.SharedFunctionalGroupsSequence = [_groups(shared)]
+    dataset.PerFrameFunctionalGroupsSequence = [_groups(frame) for frame in frames]
+    for name, value in changes.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+def _groups(groups: dict[str, dict[str, Any]]) -> Dataset:
+    whole = Dataset()
+    for sequence, elements in groups.items():
+        item = Dataset()
+        for name, value in elements.items():
+            setattr(item, name, value)
+        setattr(whole, sequence, [item])
+    return whole
+
+
+def compress(path: Path, syntax: int) -> None:
+    """Compress a file in place with GDCM; `syntax` as gdcm.TransferSyntax counts them."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(path))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()

@@ -256,3 +256,16 @@ def test_a_real_ct_stored_in_32_bit_is_read_in_16():
     image = read.image(path)
     assert image.array.dtype == np.int16
     np.testing.assert_array_equal(image.array, np.asarray(nib.load(path).dataobj))
+
+
+def test_one_volume_of_several_is_chosen_by_its_number(tmp_path):
+    array = np.arange(3 * 4 * 5 * 2, dtype=np.int16).reshape(3, 4, 5, 2)
+    path = save(tmp_path / "four.nii.gz", array)
+    for volume in (0, 1):
+        np.testing.assert_array_equal(read.image(path, volume=volume).array, array[..., volume])
+    with pytest.raises(
+        InputError, match=r"holds 2 volumes .* e\.g\. volume=0, or read all as echo"
+    ):
+        read.image(path)
+    with pytest.raises(InputError, match=r"there is no volume 2 in .* it holds 2"):
+        read.image(path, volume=2)

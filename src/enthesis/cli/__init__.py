@@ -24,6 +24,7 @@ app = cyclopts.App(
 # By import path, so that asking for help does not load what a command needs.
 for name, what in (
     ("demo", "Measure a digital body beside its truth and pool simulated studies."),
+    ("phantom", "Make digital bodies with known truth, scanned by CT or MR."),
     ("series", "List the DICOM series of a folder."),
     ("measure", "Measure the muscles and vertebrae of a CT scan."),
     ("diagnose", "Judge a table of subjects by every criterion that its columns allow."),

@@ -34,12 +34,13 @@ KINDS = {"V": "colours", "c": "complex numbers"}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NiftiFile:
-    """A NIfTI file of one volume of real numbers, not read yet.
+    """One volume of a NIfTI file, not read yet.
 
     Parameters
     ----------
     path : .nii or .nii.gz
     shape : voxels along the file's axes
+    volumes : how many of that shape the file holds
     affine : (4, 4), the file's index → mm in RAS+
     dtype, offset : of the stored voxels
     slope, intercept : value = slope x stored + intercept
@@ -48,6 +49,7 @@ class NiftiFile:
 
     path: Path
     shape: tuple[int, int, int]
+    volumes: int
     affine: NDArray[np.float64]
     dtype: np.dtype[Any]
     offset: int
@@ -82,19 +84,21 @@ class NiftiFile:
             raise InputError(_damaged(self.path)) from error
 
 
-def read_image(path: Path, *, quantity: str) -> Image:
+def read_image(path: Path, *, quantity: str, volume: int | None = None) -> Image:
     """Image of a NIfTI file.
 
     Parameters
     ----------
     path : .nii or .nii.gz
     quantity : what the voxels hold, a key of `quantities`
+    volume : which of several, counted from 0
 
     Raises
     ------
-    InputError : not NIfTI, damaged, not three-dimensional, or not numbers.
+    InputError : not NIfTI, damaged, not three-dimensional, several volumes and none chosen, or not
+        numbers.
     """
-    file = open_nifti(path)
+    file = open_nifti(path, volume=volume)
     planes = (narrow(plane, file.slope, file.intercept) for plane in file.slices())
     array, affine = fill_ras(planes, file.shape, file.affine)
     flags = [*file.flags]
@@ -114,12 +118,19 @@ def read_image(path: Path, *, quantity: str) -> Image:
     )
 
 
-def open_nifti(path: Path) -> NiftiFile:
+def open_nifti(path: Path, *, volume: int | None = None, kinds: str = "iuf") -> NiftiFile:
     """Read and check the header of a NIfTI file.
+
+    Parameters
+    ----------
+    path : .nii or .nii.gz
+    volume : which of several, counted from 0
+    kinds : of numbers that a voxel may hold, by NumPy's letters; "c" is complex
 
     Raises
     ------
-    InputError : not NIfTI, damaged, not three-dimensional, or not numbers.
+    InputError : not NIfTI, damaged, not three-dimensional, several volumes and none chosen, or not
+        such numbers.
     """
     try:
         image: Any = nib.load(path)
@@ -132,45 +143,52 @@ def open_nifti(path: Path) -> NiftiFile:
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(_damaged(path)) from error
     stored: Any = image.dataobj
-    if stored.dtype.kind not in "iuf":
+    if stored.dtype.kind not in kinds:
         kind = KINDS.get(stored.dtype.kind, str(stored.dtype))
         raise InputError(f"{path.name!r} holds {kind}; one real number per voxel was wanted")
-    file = NiftiFile(
+    shape, count = _three_axes(image.shape, path)
+    if volume is None and count > 1:
+        raise InputError(
+            f"{path.name!r} holds {count} volumes where one was wanted; choose one from 0 to "
+            f"{count - 1}, e.g. volume=0, or read all as echoes"
+        )
+    if volume is not None and not 0 <= volume < count:
+        raise InputError(
+            f"there is no volume {volume} in {path.name!r}; it holds {count}, counted from 0"
+        )
+    voxels = int(np.prod(shape, dtype=object))
+    # Before anything is allocated: a damaged header can claim any size.
+    ratio = MAX_DEFLATE_RATIO if path.name.lower().endswith(".gz") else 1
+    if voxels * count * stored.dtype.itemsize > path.stat().st_size * ratio:
+        raise InputError(_damaged(path))
+    return NiftiFile(
         path=path,
-        shape=_three_axes(image.shape, path),
+        shape=shape,
+        volumes=count,
         affine=np.diag([*[_mm_per_unit(image)] * 3, 1.0]) @ image.affine,
         dtype=stored.dtype,
-        offset=stored.offset,
+        offset=stored.offset + (volume or 0) * voxels * stored.dtype.itemsize,
         slope=float(stored.slope),
         intercept=float(stored.inter),
         flags=tuple(_place_doubts(image)),
     )
-    # Before anything is allocated: a damaged header can claim any size.
-    ratio = MAX_DEFLATE_RATIO if path.name.lower().endswith(".gz") else 1
-    if int(np.prod(file.shape, dtype=object)) * file.dtype.itemsize > path.stat().st_size * ratio:
-        raise InputError(_damaged(path))
-    return file
 
 
 def _damaged(path: Path) -> str:
     return f"{path.name!r} is cut short or damaged; copy or export it again"
 
 
-def _three_axes(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
+def _three_axes(shape: tuple[int, ...], path: Path) -> tuple[tuple[int, int, int], int]:
+    """Voxels along the first three axes, and how many volumes of them the others hold."""
     if len(shape) < 3:
         raise InputError(
             f"{path.name!r} is {len(shape)}-D, so its slice thickness is unknown; store it with "
             "three axes, the last of length 1 and as thick as the slice"
         )
-    if any(n != 1 for n in shape[3:]):
-        raise InputError(
-            f"{path.name!r} holds {int(np.prod(shape[3:]))} volumes where one was wanted; "
-            "save the volume to be measured by itself"
-        )
     if 0 in shape:
         raise InputError(f"{path.name!r} holds no voxel; export the image again")
     i, j, k = (int(n) for n in shape[:3])
-    return i, j, k
+    return (i, j, k), int(np.prod(shape[3:], dtype=object))
 
 
 def _mm_per_unit(image: Any) -> float:

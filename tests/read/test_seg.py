@@ -1,0 +1,237 @@
+import dicom_series
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+
+from enthesis.errors import GridError, InputError
+from enthesis.image import LabelMap
+from enthesis.read import image
+from enthesis.read.seg import read_seg, write_seg
+
+hd = pytest.importorskip("highdicom")
+
+STUDY, FRAME = generate_uid(), generate_uid()
+NAMES = {
+    1: "psoas_major_left",
+    2: "psoas_major_right",
+    3: "erector_spinae_left",
+    4: "vertebra_L3",
+    5: "vertebral_body_L4",
+}
+
+
+@pytest.fixture
+def scan(tmp_path):
+    slices = dicom_series.axial_series(
+        dicom_series.stored_pixels(4, rows=6, columns=7),
+        StudyInstanceUID=STUDY,
+        FrameOfReferenceUID=FRAME,
+        PatientID="4711",
+        PatientBirthDate="19500101",
+        StudyDate="20200202",
+        InstitutionName="St Elsewhere",
+        ReferringPhysicianName="Who^Doctor",
+    )
+    return dicom_series.save(tmp_path / "scan", slices)
+
+
+@pytest.fixture
+def labels(scan):
+    grid = image(scan)
+    array = np.zeros(grid.shape, dtype=np.uint8)
+    array[0:2, 1, 1] = 1
+    array[5:7, 1, 1] = 2
+    array[0, 5, 2] = 3
+    array[3, 3, 1:3] = 4
+    array[3, 2, 1] = 5
+    return LabelMap(array=array, affine=grid.affine, names=NAMES)
+
+
+def test_a_label_map_comes_back_as_it_was_written(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    back = read_seg(tmp_path / "seg.dcm", like=image(scan))
+    np.testing.assert_array_equal(back.array, labels.array)
+    np.testing.assert_allclose(back.affine, labels.affine)
+    assert dict(back.names) == NAMES
+    assert back.origin == "given"
+
+
+def test_without_the_image_the_same_voxels_lie_at_the_same_place(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    back = read_seg(tmp_path / "seg.dcm")
+    assert back.shape == (7, 6, 2)
+    for number in NAMES:
+        wanted = labels.affine @ np.append(np.argwhere(labels.array == number)[0], 1)
+        found = back.affine @ np.append(np.argwhere(back.array == number)[0], 1)
+        np.testing.assert_allclose(found, wanted)
+
+
+def test_left_is_on_the_patients_left_for_highdicom_too(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    volume = hd.seg.segread(tmp_path / "seg.dcm").get_volume(
+        combine_segments=True, rescale_fractional=False
+    )
+    x = {}
+    for number, name in NAMES.items():
+        index = np.argwhere(volume.array == number)
+        lps = volume.affine @ np.append(index.mean(axis=0), 1)
+        ras = lps[:3] * [-1, -1, 1]
+        here = labels.affine @ np.append(np.argwhere(labels.array == number).mean(axis=0), 1)
+        np.testing.assert_allclose(ras, here[:3], atol=1e-6)
+        x[name] = lps[0]
+    # DICOM's x grows towards the patient's left.
+    assert x["psoas_major_left"] > x["psoas_major_right"]
+
+
+def test_segments_carry_codes_and_each_frame_refers_to_its_slice(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    written = hd.seg.segread(tmp_path / "seg.dcm")
+    coded = [segment.SegmentedPropertyTypeCodeSequence[0] for segment in written.SegmentSequence]
+    assert [c.CodingSchemeDesignator for c in coded] == ["99ENTHESIS"] * 2 + ["SCT"] * 3
+    assert [c.CodeValue for c in coded[2:]] == ["44947003", "36470004", "3572006"]
+    assert coded[0].SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
+    body = written.SegmentSequence[4]
+    assert body.AnatomicRegionSequence[0].CodeValue == "11994002"
+    slices = [pydicom.dcmread(path) for path in scan.iterdir()]
+    height = {ds.SOPInstanceUID: ds.ImagePositionPatient[2] for ds in slices}
+    for frame in written.PerFrameFunctionalGroupsSequence:
+        source = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        place = frame.PlanePositionSequence[0].ImagePositionPatient[2]
+        assert height[source.ReferencedSOPInstanceUID] == place
+
+
+def test_nothing_of_the_patient_is_copied(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    content = (tmp_path / "seg.dcm").read_bytes()
+    for word in (b"Doe", b"4711", b"19500101", b"20200202", b"Elsewhere", b"Who^"):
+        assert word not in content
+    assert pydicom.dcmread(tmp_path / "seg.dcm").PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize("origin", ["automatic:levels 0.1", "model:unet 2", "edited"])
+def test_who_drew_the_labels_is_kept(scan, labels, tmp_path, origin):
+    drawn = LabelMap(array=labels.array, affine=labels.affine, names=NAMES, origin=origin)
+    write_seg(drawn, scan, tmp_path / "seg.dcm")
+    assert read_seg(tmp_path / "seg.dcm").origin == origin
+
+
+def test_gaps_between_label_numbers_are_closed(scan, labels, tmp_path):
+    array = np.where(labels.array == 4, 31, 0).astype(np.uint8)
+    sparse = LabelMap(array=array, affine=labels.affine, names={31: "vertebra_L3"})
+    write_seg(sparse, scan, tmp_path / "seg.dcm")
+    back = read_seg(tmp_path / "seg.dcm", like=image(scan))
+    np.testing.assert_array_equal(back.array == 1, array == 31)
+    assert dict(back.names) == {1: "vertebra_L3"}
+
+
+def test_emptied_identifiers_are_taken_from_the_files_own_header(scan, labels, tmp_path):
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.SOPInstanceUID = ""
+        dataset.save_as(path)
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    assert dict(read_seg(tmp_path / "seg.dcm").names) == NAMES
+
+
+def test_a_series_that_nothing_can_refer_to_is_refused(scan, labels, tmp_path):
+    for path in scan.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.StudyInstanceUID = ""
+        dataset.save_as(path)
+    with pytest.raises(InputError, match="has no StudyInstanceUID"):
+        write_seg(labels, scan, tmp_path / "seg.dcm")
+    assert not (tmp_path / "seg.dcm").exists()
+
+
+def test_labels_of_another_grid_are_refused(scan, labels, tmp_path):
+    moved = labels.affine.copy()
+    moved[0, 3] += 1
+    other = LabelMap(array=labels.array, affine=moved, names=NAMES)
+    with pytest.raises(GridError, match="1 mm apart"):
+        write_seg(other, scan, tmp_path / "seg.dcm")
+
+
+def changed(path, edit):
+    dataset = pydicom.dcmread(path)
+    edit(dataset)
+    dataset.save_as(path)
+    return path
+
+
+def test_overlapping_segments_are_refused_with_their_count(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+
+    def overlap(dataset):
+        frames = dataset.PerFrameFunctionalGroupsSequence
+        numbers = [f.SegmentIdentificationSequence[0].ReferencedSegmentNumber for f in frames]
+        # The frame of the right psoas becomes a copy of the left's.
+        frames[numbers.index(2)].PlanePositionSequence = frames[
+            numbers.index(1)
+        ].PlanePositionSequence
+        bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
+        size = 6 * 7
+        first, second = numbers.index(1) * size, numbers.index(2) * size
+        bits[second : second + size] = bits[first : first + size]
+        dataset.PixelData = np.packbits(bits, bitorder="little").tobytes()
+
+    path = changed(tmp_path / "seg.dcm", overlap)
+    with pytest.raises(InputError, match="share 2 voxels"):
+        read_seg(path)
+
+
+def test_label_and_code_that_disagree_on_the_side_are_refused(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+
+    def swap(dataset):
+        dataset.SegmentSequence[0].SegmentLabel = "psoas_major_right"
+
+    with pytest.raises(InputError, match="coded as left"):
+        read_seg(changed(tmp_path / "seg.dcm", swap))
+
+
+def test_a_label_in_other_words_is_known_by_its_codes_or_named(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+
+    def rename(dataset):
+        for segment in dataset.SegmentSequence:
+            segment.SegmentLabel = "something"
+
+    path = changed(tmp_path / "seg.dcm", rename)
+    named = read_seg(path, names={5: "vertebral_body_L4"})
+    assert dict(named.names) == NAMES
+
+    def uncoded(dataset):
+        dataset.SegmentSequence[1].SegmentedPropertyTypeCodeSequence[0].CodeValue = "x"
+
+    with pytest.raises(InputError, match="segment 2 is not known as a region"):
+        read_seg(changed(path, uncoded))
+
+
+def test_a_share_counts_from_the_threshold_and_that_is_said(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+
+    def fractional(dataset):
+        bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
+        whole = bits[: int(dataset.NumberOfFrames) * 42] * np.uint8(120)
+        dataset.SegmentationType = "FRACTIONAL"
+        dataset.MaximumFractionalValue = 200
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit = 7
+        dataset.PixelData = whole.tobytes()
+
+    path = changed(tmp_path / "seg.dcm", fractional)
+    # 120 of 200 is a share of 0.6.
+    back = read_seg(path, like=image(scan), threshold=0.6)
+    np.testing.assert_array_equal(back.array, labels.array)
+    assert "share of 0.6 or more" in back.source.flags[0]
+    with pytest.raises(InputError, match="label no voxel"):
+        read_seg(path, threshold=0.61)
+
+
+def test_what_is_no_segmentation_is_refused(scan, tmp_path):
+    with pytest.raises(InputError, match="modality 'CT', not SEG"):
+        read_seg(next(scan.iterdir()))
+    (tmp_path / "note.dcm").write_text("no DICOM")
+    with pytest.raises(InputError, match="is not a DICOM file"):
+        read_seg(tmp_path / "note.dcm")
