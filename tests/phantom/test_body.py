@@ -18,6 +18,10 @@ def test_left_and_right_areas_average_to_the_one_asked_for():
     [
         ({"trabecular_hu": (150, 150, 150, 150)}, "five values, L1 to L5, got 4"),
         ({"trabecular_hu": (150, 150, 900, 150, 150)}, "trabecular_hu of L3 is in HU .* got 900"),
+        (
+            {"marrow_fat_percent": (40, 40, 40, 40, 99)},
+            "marrow_fat_percent of L5 is in percent .* 99",
+        ),
         ({"lordosis_deg": 90}, "lordosis_deg is in degrees and between 0 and 60, got 90"),
         ({"noise_sd_hu": float("nan")}, "noise_sd_hu .* got nan"),
     ],

@@ -144,7 +144,7 @@ def test_twice_the_area_asked_for_is_twice_the_area_found(straight_truth):
 def slab(monkeypatch):
     """Scans are of 24 mm around the middle of L3 only."""
     bounds = ((-180.0, 180.0), (-120.0, 120.0), (-12.0, 12.0))
-    monkeypatch.setattr("enthesis.phantom.ct.extent", lambda curve, body: bounds)
+    monkeypatch.setattr("enthesis.phantom.grid.extent", lambda curve, body: bounds)
 
 
 @pytest.mark.usefixtures("slab")

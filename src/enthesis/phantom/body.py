@@ -52,6 +52,7 @@ class LumbarBody:
     left_excess_percent : by how much the left compartments are larger in area than the right ones,
         percent of their mean; a flipped image shows in the numbers
     trabecular_hu : attenuation of the cancellous bone of L1 to L5, HU
+    marrow_fat_percent : share of fat marrow in the cancellous space of L1 to L5, percent of volume
     cortical_hu : attenuation of the shell, HU
     cortical_mm : its thickness, mm
     body_height_mm : height of the bodies of L1 to L5 at their rim, mm
@@ -85,6 +86,7 @@ class LumbarBody:
     )
     left_excess_percent: float = 8.0
     trabecular_hu: PerLevel = (148, 143, 138, 140, 146)
+    marrow_fat_percent: PerLevel = (40, 42, 44, 46, 48)
     cortical_hu: float = 620.0
     cortical_mm: float = 1.2
     body_height_mm: PerLevel = (26, 27, 27.5, 27.5, 27)
@@ -98,6 +100,7 @@ class LumbarBody:
 
     def __post_init__(self) -> None:
         _per_level("trabecular_hu", self.trabecular_hu, low=-50, high=500, unit="HU")
+        _per_level("marrow_fat_percent", self.marrow_fat_percent, low=0, high=95, unit="percent")
         _per_level("body_height_mm", self.body_height_mm, low=18, high=40, unit="mm")
         _per_level("disc_height_mm", self.disc_height_mm, low=3, high=18, unit="mm")
         for name, low, high, unit in (

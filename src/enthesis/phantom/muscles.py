@@ -175,12 +175,20 @@ def muscle_pieces(
         for muscle in MUSCLES:
             depth = muscles.depth(half, muscle, side)
             if muscle == "multifidus":
-                yield Piece(region="", depth=depth + np.float32(CLEFT_MM), hu=body.fat_hu, box=box)
+                yield Piece(
+                    region="",
+                    depth=depth + np.float32(CLEFT_MM),
+                    tissue="fat",
+                    hu=body.fat_hu,
+                    box=box,
+                )
             if depth.max() < -1.5:
                 continue
             fat = muscles.fat(half, muscle, side, score)
             hu = np.float32(body.lean_hu) + np.float32(body.fat_hu - body.lean_hu) * fat
-            yield Piece(region=f"{muscle}_{side}", depth=depth, hu=hu, box=box, fat=fat)
+            yield Piece(
+                region=f"{muscle}_{side}", depth=depth, tissue="muscle", hu=hu, box=box, fat=fat
+            )
 
 
 def sized_muscles(body: LumbarBody, curve: SpineCurve, streaks: Streaks) -> Muscles:

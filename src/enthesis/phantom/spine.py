@@ -37,6 +37,8 @@ DISC_HU, NUCLEUS_HU = 92.0, 72.0
 LIGAMENT_HU, SAC_HU, CARTILAGE_HU = 68.0, 22.0, 70.0
 EPIDURAL_FAT_HU = -70.0
 TRABECULAR_GRAIN_HU = 14.0
+MARROW_GRAIN = 0.03
+"""Texture of the share of fat in the marrow of a body, SD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,13 +49,15 @@ class Piece:
     ----------
     region : its name in `anatomy`, or "" for tissue that belongs to no named region
     depth : (i, j) depth inside it, mm, positive inside
+    tissue : what it is made of, a key of `TISSUES`
     hu : attenuation, a number or (i, j)
     box : where (i, j) lies in the plane
-    fat : (i, j) share of fat, 0..1; only muscles have it
+    fat : (i, j) share of the tissue that fat has taken, 0..1; muscles and vertebral bodies have it
     """
 
     region: str
     depth: Reals
+    tissue: str
     hu: float | Reals
     box: Box = WHOLE
     fat: NDArray[np.float32] | None = None
@@ -131,12 +135,21 @@ def _body(
     name = f"vertebral_body_{SPINE_LEVELS[i]}"
     # T12 is not set by the user: it continues L1.
     trabecular = body.trabecular_hu[max(i - 1, 0)]
-    yield Piece(region=name, depth=depth, hu=body.cortical_hu)
+    marrow_fat = body.marrow_fat_percent[max(i - 1, 0)]
+    yield Piece(region=name, depth=depth, tissue="cortical_bone", hu=body.cortical_hu)
     yield Piece(
         region=name,
         depth=depth - np.float32(body.cortical_mm),
+        tissue="marrow",
         hu=trabecular + TRABECULAR_GRAIN_HU * np.asarray(grain),
+        fat=_marrow_fat(marrow_fat, grain, depth),
     )
+
+
+def _marrow_fat(percent: float, grain: NDArray[Any] | float, like: Reals) -> NDArray[np.float32]:
+    # Where there is more bone there is less fat.
+    share = np.float32(percent / 100) - np.float32(MARROW_GRAIN) * np.asarray(grain)
+    return np.broadcast_to(np.clip(share, 0, 1).astype(np.float32), like.shape)
 
 
 def _disc(plane: Plane, curve: SpineCurve, i: int, in_plane: Reals, level: str) -> Iterator[Piece]:
@@ -147,9 +160,11 @@ def _disc(plane: Plane, curve: SpineCurve, i: int, in_plane: Reals, level: str) 
     # Bodies are laid over it, so the disc may run into their hollow endplates.
     depth = both(in_plane + np.float32(0.8), within(plane.s, bottom - 2.5, top + 2.5))
     name = f"intervertebral_disc_{level}_{SPINE_LEVELS[i + 1]}"
-    yield Piece(region=name, depth=depth, hu=DISC_HU)
+    yield Piece(region=name, depth=depth, tissue="annulus", hu=DISC_HU)
     nucleus = ellipse(plane.x, plane.a, (0, -1), (14, 9))
-    yield Piece(region=name, depth=both(depth - np.float32(1), nucleus), hu=NUCLEUS_HU)
+    yield Piece(
+        region=name, depth=both(depth - np.float32(1), nucleus), tissue="nucleus", hu=NUCLEUS_HU
+    )
 
 
 def _arch(plane: Plane, curve: SpineCurve, i: int, body: LumbarBody) -> Iterator[Piece]:
@@ -182,8 +197,8 @@ def _arch(plane: Plane, curve: SpineCurve, i: int, body: LumbarBody) -> Iterator
     # The front of the arch begins where the body ends.
     depth = both(depth, -plane.a - 9)
     name = f"vertebra_posterior_{SPINE_LEVELS[i]}"
-    yield Piece(region=name, depth=depth, hu=body.cortical_hu * 0.9)
-    yield Piece(region=name, depth=depth - np.float32(1.6), hu=CANCELLOUS_ARCH_HU)
+    yield Piece(region=name, depth=depth, tissue="cortical_bone", hu=body.cortical_hu * 0.9)
+    yield Piece(region=name, depth=depth - np.float32(1.6), tissue="marrow", hu=CANCELLOUS_ARCH_HU)
 
 
 def _facet(m: Reals, a: Reals, joint: float, part: int) -> Reals:
@@ -198,19 +213,19 @@ def _facet(m: Reals, a: Reals, joint: float, part: int) -> Reals:
 def _soft_midline(plane: Plane) -> Iterator[Piece]:
     """Interspinous ligament and the yellow ligament that closes the canal between the laminae."""
     between = both(2.4 - plane.m, within(plane.a, -64, -40))
-    yield Piece(region="", depth=between, hu=20.0)
+    yield Piece(region="", depth=between, tissue="ligament", hu=20.0)
     yellow = both(ellipse(plane.x, plane.a, (0, -25), (15, 12.5)), -plane.a - np.float32(28))
-    yield Piece(region="", depth=yellow, hu=LIGAMENT_HU)
+    yield Piece(region="", depth=yellow, tissue="ligament", hu=LIGAMENT_HU)
     capsule = ellipse(plane.m, plane.a, (17, -33), (8, 7))
-    yield Piece(region="", depth=capsule, hu=CARTILAGE_HU)
+    yield Piece(region="", depth=capsule, tissue="cartilage", hu=CARTILAGE_HU)
 
 
 def _canal(plane: Plane) -> Iterator[Piece]:
     triangle = 11.5 - 0.12 * np.clip(-plane.a - 25, 0, 12)
     depth = ellipse(plane.x, plane.a, (0, -24.5), (triangle, 9.0), power=2.2)
-    yield Piece(region="spinal_canal", depth=depth, hu=EPIDURAL_FAT_HU)
+    yield Piece(region="spinal_canal", depth=depth, tissue="fat", hu=EPIDURAL_FAT_HU)
     sac = ellipse(plane.x, plane.a, (0, -23.0), (9.0, 6.6))
-    yield Piece(region="spinal_canal", depth=sac, hu=SAC_HU)
+    yield Piece(region="spinal_canal", depth=sac, tissue="cerebrospinal_fluid", hu=SAC_HU)
 
 
 def _sacrum(
@@ -238,13 +253,15 @@ def _sacrum(
     shape = both(either(centrum, wing, roof, crest, ridge), -canal)
     # What is left of the disc between S1 and S2.
     shape = both(shape, either(np.abs(down - 33) - 1.5, 11 - np.abs(a + 1), m - 17))
-    yield Piece(region="sacrum", depth=shape, hu=body.cortical_hu * 0.8)
+    yield Piece(region="sacrum", depth=shape, tissue="cortical_bone", hu=body.cortical_hu * 0.8)
     spongy = np.where(m < 22, body.trabecular_hu[4] * 0.9, SACRAL_WING_HU)
     yield Piece(
         region="sacrum",
         depth=shape - np.float32(1.3),
+        tissue="marrow",
         hu=spongy + TRABECULAR_GRAIN_HU * np.asarray(grain),
+        fat=_marrow_fat(body.marrow_fat_percent[4], grain, shape),
     )
     sac = both(ellipse(plane.x, a, (0, -26), (8, 5)), down)
-    yield Piece(region="spinal_canal", depth=both(canal, down), hu=EPIDURAL_FAT_HU)
-    yield Piece(region="spinal_canal", depth=sac, hu=SAC_HU)
+    yield Piece(region="spinal_canal", depth=both(canal, down), tissue="fat", hu=EPIDURAL_FAT_HU)
+    yield Piece(region="spinal_canal", depth=sac, tissue="cerebrospinal_fluid", hu=SAC_HU)

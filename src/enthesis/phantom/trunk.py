@@ -100,19 +100,21 @@ def trunk_pieces(
     """Everything around the spine on a plane, back to front of the drawing order."""
     trunk = trunk_on(plane, curve, body)
     table = 1.3 - np.abs(plane.y - (trunk_back(curve, body) - 6 + plane.x**2 / 1100))
-    yield Piece(region="", depth=both(table, 190 - plane.m), hu=TABLE_HU)
-    yield Piece(region="", depth=trunk.skin, hu=SKIN_HU)
-    yield Piece(region="subcutaneous_fat", depth=trunk.skin - np.float32(1.8), hu=body.fat_hu)
+    yield Piece(region="", depth=both(table, 190 - plane.m), tissue="air", hu=TABLE_HU)
+    yield Piece(region="", depth=trunk.skin, tissue="skin", hu=SKIN_HU)
+    yield Piece(
+        region="subcutaneous_fat", depth=trunk.skin - np.float32(1.8), tissue="fat", hu=body.fat_hu
+    )
     yield from _wall(plane, trunk, body)
     wobble = fields.wobble.in_patient(plane)
-    yield Piece(region="", depth=trunk.cavity, hu=VISCERAL_FAT_HU)
+    yield Piece(region="", depth=trunk.cavity, tissue="fat", hu=VISCERAL_FAT_HU)
     yield from _bowel(plane, trunk, fields)
     yield from _organs(plane, curve, trunk, wobble)
     # Retroperitoneal and paraspinal fat, in which spine and muscles lie.
     bed = both(
         ellipse(plane.x, plane.a, (0, -34), (79, 46), power=2.6), trunk.fascia - np.float32(1.5)
     )
-    yield Piece(region="", depth=bed, hu=body.fat_hu)
+    yield Piece(region="", depth=bed, tissue="fat", hu=body.fat_hu)
     yield from _kidneys(plane, curve, wobble)
     yield from _ribs(plane, curve, trunk, body)
     yield from _pelvis(plane, curve, body)
@@ -123,18 +125,18 @@ def vessel_pieces(plane: Plane, curve: SpineCurve) -> Iterator[Piece]:
     fork, vein_fork = curve.middles[4] - 8, curve.middles[5] + 6
     down = np.clip(fork - plane.s, 0, None)
     aorta = both(ellipse(plane.x, plane.a, (-8, 29), (9.2, 9.2)), plane.s - np.float32(fork))
-    yield Piece(region="aorta", depth=aorta, hu=BLOOD_HU)
+    yield Piece(region="aorta", depth=aorta, tissue="blood", hu=BLOOD_HU)
     vein = both(ellipse(plane.x, plane.a, (17, 27), (12.5, 8.5)), plane.s - np.float32(vein_fork))
-    yield Piece(region="inferior_vena_cava", depth=vein, hu=BLOOD_HU - 4)
+    yield Piece(region="inferior_vena_cava", depth=vein, tissue="blood", hu=BLOOD_HU - 4)
     for side, start in ((-1, -12.0), (1, -3.0)):
         center = (start + side * 0.55 * down, 29 - 0.10 * down)
         artery = both(ellipse(plane.x, plane.a, center, (6.5, 6.0)), down - 0.5)
-        yield Piece(region="", depth=artery, hu=BLOOD_HU)
+        yield Piece(region="", depth=artery, tissue="blood", hu=BLOOD_HU)
     low = np.clip(vein_fork - plane.s, 0, None)
     for side, start in ((-1, 6.0), (1, 20.0)):
         center = (start + side * 0.6 * low, 24 - 0.12 * low)
         branch = both(ellipse(plane.x, plane.a, center, (8.0, 6.0)), low - 0.5)
-        yield Piece(region="", depth=branch, hu=BLOOD_HU - 4)
+        yield Piece(region="", depth=branch, tissue="blood", hu=BLOOD_HU - 4)
 
 
 def extent(curve: SpineCurve, body: LumbarBody) -> tuple[tuple[float, float], ...]:
@@ -154,20 +156,20 @@ def trunk_back(curve: SpineCurve, body: LumbarBody) -> float:
 
 def _wall(plane: Plane, trunk: Trunk, body: LumbarBody) -> Iterator[Piece]:
     ring = trunk.fascia
-    yield Piece(region="", depth=ring, hu=WALL_HU)
+    yield Piece(region="", depth=ring, tissue="muscle", hu=WALL_HU)
     # Planes between the three flat muscles at the flanks; the white line and semilunar lines.
     flank = within(plane.m, 74, 400)
     for deep in (6.8, 13.2):
         sheet = 0.75 - np.abs(ring - deep)
-        yield Piece(region="", depth=both(sheet, flank), hu=body.fat_hu)
+        yield Piece(region="", depth=both(sheet, flank), tissue="fat", hu=body.fat_hu)
     ahead = plane.y - np.float32(trunk.center_y + 0.5 * trunk.radii[1])
     white_line = both(2.2 - plane.m, ahead)
-    yield Piece(region="", depth=both(white_line, ring - 2), hu=-20.0)
+    yield Piece(region="", depth=both(white_line, ring - 2), tissue="ligament", hu=-20.0)
     semilunar = both(2.0 - np.abs(plane.m - 70), ahead, ring - np.float32(1))
-    yield Piece(region="", depth=semilunar, hu=body.fat_hu)
+    yield Piece(region="", depth=semilunar, tissue="fat", hu=body.fat_hu)
     # Over the rectus the wall is thinner: fat reaches further forwards.
     rectus_back = both(ring - 11, ahead, 69 - plane.m)
-    yield Piece(region="", depth=rectus_back, hu=VISCERAL_FAT_HU)
+    yield Piece(region="", depth=rectus_back, tissue="fat", hu=VISCERAL_FAT_HU)
 
 
 def _bowel(plane: Plane, trunk: Trunk, fields: Fields) -> Iterator[Piece]:
@@ -181,14 +183,19 @@ def _bowel(plane: Plane, trunk: Trunk, fields: Fields) -> Iterator[Piece]:
         around_vessels + 4 * filling,
     )
     mesentery = both(1.6 * (fields.branches.in_patient(plane) - 1.75), room)
-    yield Piece(region="", depth=mesentery, hu=BLOOD_HU)
+    yield Piece(region="", depth=mesentery, tissue="blood", hu=BLOOD_HU)
     # One field makes clumps of bowel; where another changes sign a fold of fat parts two loops.
     folds = 9.0 * np.abs(fields.folds.in_patient(plane)) - 0.9
     loop = both(7.0 * (loops + 0.65), folds, room)
-    yield Piece(region="", depth=loop, hu=BOWEL_HU + 12)
-    yield Piece(region="", depth=loop - np.float32(2.2), hu=BOWEL_HU - 8 + 14 * filling)
+    yield Piece(region="", depth=loop, tissue="bowel_wall", hu=BOWEL_HU + 12)
+    yield Piece(
+        region="",
+        depth=loop - np.float32(2.2),
+        tissue="bowel_content",
+        hu=BOWEL_HU - 8 + 14 * filling,
+    )
     gas = both(loop - 2.5, 8 * (filling - 1.2), plane.y - 42 + 3 * loops)
-    yield Piece(region="", depth=gas, hu=GAS_HU)
+    yield Piece(region="", depth=gas, tissue="air", hu=GAS_HU)
     yield from _colon(plane, trunk, loops, filling)
 
 
@@ -201,31 +208,31 @@ def _colon(plane: Plane, trunk: Trunk, loops: Reals, filling: Reals) -> Iterator
             ellipse(plane.x + 5 * loops, plane.y + 4 * filling, (x, y), (radius, radius * 0.95)),
             trunk.cavity - np.float32(0.5),
         )
-        yield Piece(region="", depth=tube + 5, hu=VISCERAL_FAT_HU)
-        yield Piece(region="", depth=tube, hu=45.0)
+        yield Piece(region="", depth=tube + 5, tissue="fat", hu=VISCERAL_FAT_HU)
+        yield Piece(region="", depth=tube, tissue="bowel_wall", hu=45.0)
         stool = np.where(filling > 0.9, -260.0, 5.0 + 30 * filling)
-        yield Piece(region="", depth=tube - np.float32(2.2), hu=stool)
+        yield Piece(region="", depth=tube - np.float32(2.2), tissue="bowel_content", hu=stool)
         # Gas rises: the patient lies on the back.
         air = both(tube - np.float32(2.2), plane.y - y - 0.35 * radius)
-        yield Piece(region="", depth=air, hu=GAS_HU)
+        yield Piece(region="", depth=air, tissue="air", hu=GAS_HU)
 
 
 def _organs(plane: Plane, curve: SpineCurve, trunk: Trunk, wobble: Reals) -> Iterator[Piece]:
     inside = trunk.cavity + np.float32(3)
     top = float(curve.height_of(float(curve.middles[1])))
-    for organ, hu, center, radii in (
-        ("stomach", 25.0, (-52, 62, top + 42), (50, 30, 40)),
-        ("spleen", SPLEEN_HU, (-108, -6, top + 34), (26, 42, 46)),
-        ("liver", LIVER_HU, (82, 24, top + 36), (62, 72, 74)),
+    for organ, tissue, hu, center, radii in (
+        ("stomach", "bowel_content", 25.0, (-52, 62, top + 42), (50, 30, 40)),
+        ("spleen", "spleen", SPLEEN_HU, (-108, -6, top + 34), (26, 42, 46)),
+        ("liver", "liver", LIVER_HU, (82, 24, top + 36), (62, 72, 74)),
     ):
         depth = _ellipsoid(plane, center, radii)
         if depth is None:
             continue
         depth = both(depth + 5 * wobble, inside)
-        yield Piece(region="", depth=depth, hu=hu)
+        yield Piece(region="", depth=depth, tissue=tissue, hu=hu)
         if organ == "stomach":
             air = both(depth - np.float32(4), plane.y - 66)
-            yield Piece(region="", depth=air, hu=GAS_HU)
+            yield Piece(region="", depth=air, tissue="air", hu=GAS_HU)
 
 
 def _kidneys(plane: Plane, curve: SpineCurve, wobble: Reals) -> Iterator[Piece]:
@@ -240,17 +247,19 @@ def _kidneys(plane: Plane, curve: SpineCurve, wobble: Reals) -> Iterator[Piece]:
             continue
         kidney = kidney + 2 * wobble
         # Fat of the capsule keeps bowel and liver away.
-        yield Piece(region="", depth=kidney + 6, hu=VISCERAL_FAT_HU)
-        yield Piece(region="", depth=kidney, hu=KIDNEY_HU)
+        yield Piece(region="", depth=kidney + 6, tissue="fat", hu=VISCERAL_FAT_HU)
+        yield Piece(region="", depth=kidney, tissue="kidney", hu=KIDNEY_HU)
         sinus = _ellipsoid(plane, (side * (out - 17), 7, middle), (17, 8.5, 27))
         pelvis = _ellipsoid(plane, (side * (out - 15), 6, middle), (10, 3.5, 13))
         if sinus is not None:
-            yield Piece(region="", depth=sinus + 2 * wobble, hu=-88.0)
+            yield Piece(region="", depth=sinus + 2 * wobble, tissue="fat", hu=-88.0)
         if pelvis is not None:
-            yield Piece(region="", depth=pelvis, hu=10.0)
+            yield Piece(region="", depth=pelvis, tissue="urine", hu=10.0)
         if abs(plane.z - middle) < 5:
             vein = bar(plane.m, plane.y, (out - 18, 8), (14, 24), 3.2)
-            yield Piece(region="", depth=both(vein, side * plane.x), hu=BLOOD_HU - 4)
+            yield Piece(
+                region="", depth=both(vein, side * plane.x), tissue="blood", hu=BLOOD_HU - 4
+            )
 
 
 def _ribs(plane: Plane, curve: SpineCurve, trunk: Trunk, body: LumbarBody) -> Iterator[Piece]:
@@ -271,9 +280,12 @@ def _ribs(plane: Plane, curve: SpineCurve, trunk: Trunk, body: LumbarBody) -> It
         cos, sin = np.float32(np.cos(along)), np.float32(np.sin(along))
         depth = ellipse(cos * dm + sin * dy, cos * dy - sin * dm, (0, 0), (10.0, 4.3))
         shell = body.cortical_hu * 0.85 if bony else 110.0
-        yield Piece(region="", depth=depth, hu=shell)
+        yield Piece(region="", depth=depth, tissue="cortical_bone", hu=shell)
         yield Piece(
-            region="", depth=depth - np.float32(1.4), hu=CANCELLOUS_ARCH_HU * 0.6 if bony else 95.0
+            region="",
+            depth=depth - np.float32(1.4),
+            tissue="marrow",
+            hu=CANCELLOUS_ARCH_HU * 0.6 if bony else 95.0,
         )
 
 
@@ -295,11 +307,13 @@ def _pelvis(plane: Plane, curve: SpineCurve, body: LumbarBody) -> Iterator[Piece
     behind = 0.70 * (plane.m - 45) - 0.71 * (plane.a + 56)
     outer = both(depth + np.float32(17), below - 7, behind)
     inner = both(depth + np.float32(10), below - 4, -behind)
-    yield Piece(region="", depth=outer, hu=WALL_HU)
-    yield Piece(region="", depth=inner, hu=WALL_HU)
+    yield Piece(region="", depth=outer, tissue="muscle", hu=WALL_HU)
+    yield Piece(region="", depth=inner, tissue="muscle", hu=WALL_HU)
     bone = both(depth, below)
-    yield Piece(region="", depth=bone, hu=body.cortical_hu * 0.9)
-    yield Piece(region="", depth=bone - np.float32(1.6), hu=CANCELLOUS_ARCH_HU * 0.6)
+    yield Piece(region="", depth=bone, tissue="cortical_bone", hu=body.cortical_hu * 0.9)
+    yield Piece(
+        region="", depth=bone - np.float32(1.6), tissue="marrow", hu=CANCELLOUS_ARCH_HU * 0.6
+    )
 
 
 def _ellipsoid(

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enthesis.anatomy import LUMBAR_LEVELS
-from enthesis.phantom.body import MUSCLES
+from enthesis.phantom.body import MUSCLES, LumbarBody
 from enthesis.phantom.geometry import axial_plane
 from enthesis.phantom.muscles import SIDES
 from enthesis.phantom.scene import BONE_BOUNDS_MM, MUSCLE_BOUNDS_MM, NUMBERS, REGIONS, Scene
 from enthesis.phantom.spine import SPINE_LEVELS, body_depth
+from enthesis.phantom.tissues import fat_fraction
 from enthesis.records import Measurement
 
 PIXEL_MM = 0.5
@@ -44,8 +45,8 @@ def true_measurements(settled: Scene) -> tuple[Measurement, ...]:
     -------
     For each muscle, side and level that it reaches, at the plane through the middle of the
     vertebral body and as the mean over its height: ``area`` (mm2), ``fat_infiltration`` (% of the
-    compartment), ``attenuation_mean`` (HU, fat included). For each body ``volume`` (mm3) and
-    ``trabecular_attenuation`` (HU).
+    compartment), ``attenuation_mean`` (HU, fat included), ``fat_fraction`` (% of protons). For
+    each body ``volume`` (mm3), ``trabecular_attenuation`` (HU) and its marrow's ``fat_fraction``.
 
     Notes
     -----
@@ -71,15 +72,24 @@ def true_measurements(settled: Scene) -> tuple[Measurement, ...]:
                 level=level,
                 method="true",
             ),
-            Measurement(
-                quantity="trabecular_attenuation",
-                value=float(settled.body.trabecular_hu[LUMBAR_LEVELS.index(level)]),
-                region="vertebral_body",
-                level=level,
-                method="true, inside the shell",
-            ),
+            *_marrow(settled.body, level),
         ]
     return tuple(found)
+
+
+def _marrow(body: LumbarBody, level: str) -> Iterator[Measurement]:
+    i = LUMBAR_LEVELS.index(level)
+    for name, value in (
+        ("trabecular_attenuation", float(body.trabecular_hu[i])),
+        ("fat_fraction", 100 * fat_fraction("marrow", body.marrow_fat_percent[i] / 100)),
+    ):
+        yield Measurement(
+            quantity=name,
+            value=value,
+            region="vertebral_body",
+            level=level,
+            method="true, inside the shell",
+        )
 
 
 def _muscles(
@@ -98,6 +108,7 @@ def _muscles(
                 ("area", float(points[number]) / heights.size * PIXEL_MM**2),
                 ("fat_infiltration", 100 * share),
                 ("attenuation_mean", body.lean_hu + share * (body.fat_hu - body.lean_hu)),
+                ("fat_fraction", 100 * fat_fraction("muscle", share)),
             ):
                 yield Measurement(
                     quantity=name, value=value, region=muscle, side=side, level=level, method=method
