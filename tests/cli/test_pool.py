@@ -50,7 +50,7 @@ def test_every_subgroup_has_a_forest_and_the_thin_ones_a_reason(enthesis, stays,
     assert "Sweden" in out
     table = pd.read_csv(output / "pooled.csv").set_index("setting")
     assert table.loc["UK", "k"] == 5
-    assert table.loc["Sweden", "reason"] == "2 effects, fewer than min_effects = 3"
+    assert table.loc["Sweden", "reason"] == "2 effects, fewer than the 3 asked for"
     assert sorted(path.name for path in output.iterdir()) == [
         "effects.csv",
         "forest_all_effects.svg",

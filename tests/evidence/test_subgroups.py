@@ -71,7 +71,7 @@ def test_every_cell_is_the_pool_of_its_rows():
 
 def test_a_cell_too_thin_to_pool_is_named_with_the_reason():
     found = subgroups(effects(), ["muscle", "outcome"])
-    assert found.skipped["psoas", "FI"] == "1 effect, fewer than min_effects = 2"
+    assert found.skipped["psoas", "FI"] == "1 effect, fewer than the 2 asked for"
     table_ = found.to_frame()
     assert len(table_) == 6
     assert table_.loc[("psoas", "FI"), "reason"].startswith("1 effect")
@@ -107,3 +107,22 @@ def test_rows_without_a_cell_are_counted():
 def test_what_cannot_be_stratified_is_refused(by, options, message):
     with pytest.raises(InputError, match=message):
         subgroups(effects(), by, **options)
+
+
+def test_a_cell_that_cannot_be_pooled_is_named_and_the_others_stand() -> None:
+    effects = pd.DataFrame(
+        {
+            "muscle": ["psoas"] * 3 + ["multifidus"] * 3,
+            "yi": [0.1, 0.1, 0.1, 0.3, 0.5, 0.1],
+            "vi": [0.1] * 6,
+        }
+    )
+    found = subgroups(effects, "muscle", test="knha")
+    assert list(found.fits) == ["multifidus"]
+    assert "Knapp-Hartung standard error is 0" in found.skipped["psoas"]
+
+
+def test_an_unknown_method_is_not_blamed_on_the_cells() -> None:
+    effects = pd.DataFrame({"muscle": ["psoas"] * 2, "yi": [0.1, 0.2], "vi": [0.1, 0.1]})
+    with pytest.raises(InputError, match="no estimator named 'XX'"):
+        subgroups(effects, "muscle", method="XX")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from enthesis.errors import InputError
+from enthesis.errors import EnthesisError, InputError
+from enthesis.evidence.design import build
 from enthesis.evidence.pool import pool
 from enthesis.evidence.printing import columns, number, p_phrase, p_text
 from enthesis.evidence.tails import chi2_p
@@ -163,19 +164,29 @@ def subgroups(
             raise InputError(f"the table has no column {name!r}; it has {list(effects.columns)}")
     if min_effects < 2:
         raise InputError(f"min_effects must be 2 or more, to pool anything; got {min_effects}")
+    # A number that no cell could use stops the table, its row named; what one cell alone cannot
+    # answer is that cell's.
+    build(effects, None, yi=yi, vi=vi)
     fits: dict[Hashable, Fit] = {}
     skipped: dict[Hashable, str] = {}
     sizes: dict[Hashable, int] = {}
+    refusal: EnthesisError | None = None
     for levels, cell in effects.groupby(list(names), sort=True, observed=True):
         key: Hashable = levels if len(names) > 1 else levels[0]
         usable = cell.loc[cell[[yi, vi]].notna().all(axis=1)]
         sizes[key] = len(usable)
         if len(usable) < min_effects:
             plural = "effect" if len(usable) == 1 else "effects"
-            skipped[key] = f"{len(usable)} {plural}, fewer than min_effects = {min_effects}"
+            skipped[key] = f"{len(usable)} {plural}, fewer than the {min_effects} asked for"
             continue
-        fits[key] = pool(usable, method=method, test=test, level=level, yi=yi, vi=vi)
+        try:
+            fits[key] = pool(usable, method=method, test=test, level=level, yi=yi, vi=vi)
+        except EnthesisError as error:
+            refusal = error
+            skipped[key] = str(error)
     if not fits:
+        if refusal is not None:
+            raise refusal
         largest = max(sizes.values(), default=0)
         raise InputError(
             f"no cell of {' × '.join(names)} has {min_effects} usable effects (the largest has "
