@@ -472,6 +472,30 @@ def test_definitions_not_seen_in_their_source_are_off_unless_named():
             {"area_skeletal_muscle_L3": 14000, "height_m": 1.7},
             "muscle area not low",
         ),
+        # The sides are parts of one area: 60 + 80 cm2, not their mean; one side alone is no area.
+        (
+            "smi_prado_2008",
+            {
+                "area_skeletal_muscle_L3_left": 6000,
+                "area_skeletal_muscle_L3_right": 8000,
+                "height_m": 1.7,
+            },
+            "low muscle area",
+        ),
+        (
+            "smi_derstine_2018",
+            {
+                "area_skeletal_muscle_L3_left": 6000,
+                "area_skeletal_muscle_L3_right": 8000,
+                "height_m": 1.7,
+            },
+            "muscle area not low",
+        ),
+        (
+            "smi_prado_2008",
+            {"area_skeletal_muscle_L3_left": 6000, "height_m": 1.7},
+            "cannot tell",
+        ),
         ("smi_prado_2008", {"skeletal_muscle_index": 52.4}, "low muscle area"),
         ("smi_prado_2008", {"skeletal_muscle_index": 52.5}, "muscle area not low"),
         (
@@ -590,7 +614,7 @@ def test_a_pairing_cannot_tell_where_one_half_was_not_measured(criterion):
 
 def test_every_pairing_has_its_own_name():
     names = [criterion.name for criterion in OSTEOSARCOPENIA_CRITERIA]
-    assert len(names) == len(set(names)) == 24
+    assert len(names) == len(set(names)) == 48
 
 
 NUMBERS = {

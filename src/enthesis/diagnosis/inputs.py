@@ -19,7 +19,7 @@ from enthesis.records import Measurement, Sex, Subject
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, FloatArray]
-Sides = Literal["lowest", "highest", "mean"]
+Sides = Literal["lowest", "highest", "mean", "sum"]
 
 YES_NO_UNIT = "0/1"
 """Unit of a quantity that is a fact: 1 yes, 0 no."""
@@ -36,7 +36,8 @@ class Input:
     kind : a number, a fact that is 1 or 0, or the sex
     quantity : of the measurement that holds it; empty for a field of `Subject`
     region, level : of that measurement
-    sides : which value counts where left and right (or several) are given
+    sides : which value counts where left and right (or several) are given; a sum needs both
+        sides, or the value of the whole
     unit, decimals : for printing
     sex : whom it is asked of, None for everyone
     """
@@ -113,9 +114,9 @@ def columns_of(
     columns: dict[str, FloatArray] = {}
     for asked in inputs:
         found = [
-            _floats(asked, table[name])
-            for name in (asked.name, f"{asked.name}_left", f"{asked.name}_right")
-            if name in table
+            (side, _floats(asked, table[name]))
+            for side in ("", "left", "right")
+            if (name := f"{asked.name}_{side}".removesuffix("_")) in table
         ]
         columns[asked.name] = _combined(asked, found) if found else np.full(n, np.nan)
         if asked.name == BMI.name and HEIGHT.name in table and WEIGHT.name in table:
@@ -137,7 +138,7 @@ def value_of(asked: Input, subject: Subject) -> float:
         if asked.kind == "sex":
             return {"female": FEMALE, "male": MALE}.get(value, math.nan)
         return math.nan if value is None else float(value)
-    found = [_floats(asked, [m.value]) for m in measurements_of(asked, subject)]
+    found = [(m.side, _floats(asked, [m.value])) for m in measurements_of(asked, subject)]
     return float(_combined(asked, found)[0]) if found else math.nan
 
 
@@ -163,13 +164,24 @@ def highest(*columns: FloatArray) -> FloatArray:
     return most
 
 
-def _combined(asked: Input, found: list[FloatArray]) -> FloatArray:
+def _combined(asked: Input, found: list[tuple[str, FloatArray]]) -> FloatArray:
+    columns = [column for _, column in found]
     if asked.sides == "lowest":
-        return lowest(*found)
+        return lowest(*columns)
     if asked.sides == "highest":
-        return highest(*found)
-    known = np.sum([~np.isnan(column) for column in found], axis=0)
-    total = np.nansum(found, axis=0)
+        return highest(*columns)
+    if asked.sides == "mean":
+        return _mean(columns)
+    whole, left, right = (
+        _mean([column for of, column in found if of == side]) for side in ("", "left", "right")
+    )
+    return np.where(np.isnan(whole), left + right, whole)
+
+
+def _mean(columns: list[FloatArray]) -> FloatArray:
+    """The mean of each row's known values; NaN where none is known."""
+    known = np.sum([~np.isnan(column) for column in columns], axis=0)
+    total = np.nansum(columns, axis=0)
     return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 

@@ -29,7 +29,7 @@ AREA_ALONE = (
 MM2_PER_CM2 = 100.0
 
 MUSCLE_AREA = measured(
-    "area", "skeletal_muscle", "L3", label="area of all skeletal muscle at L3", sides="mean"
+    "area", "skeletal_muscle", "L3", label="area of all skeletal muscle at L3", sides="sum"
 )
 MUSCLE_INDEX = measured("skeletal_muscle_index", label="skeletal muscle index at L3")
 PSOAS_AREA = measured(

@@ -12,7 +12,7 @@ import numpy as np
 
 from enthesis.diagnosis.criteria import DOES_NOT_APPLY, Category, Criterion, Verdict, decide
 from enthesis.diagnosis.inputs import Columns
-from enthesis.diagnosis.osteoporosis import WHO_1994
+from enthesis.diagnosis.osteoporosis import ISCD_2023, NBHA_2014, WHO_1994
 from enthesis.diagnosis.qct import QCT_2020
 from enthesis.diagnosis.sarcopenia import SARCOPENIA_CRITERIA
 from enthesis.diagnosis.truth import Truth, both
@@ -33,6 +33,13 @@ LOW_BONE: tuple[tuple[str, Criterion, frozenset[str]], ...] = (
         frozenset({"severe osteoporosis", "osteoporosis", "low bone mass"}),
     ),
     ("osteoporosis", WHO_1994, OSTEOPOROSIS),
+    (
+        "low bone mass or osteoporosis",
+        ISCD_2023,
+        frozenset({"osteoporosis", "low bone mass"}),
+    ),
+    ("osteoporosis", ISCD_2023, OSTEOPOROSIS),
+    ("osteoporosis", NBHA_2014, OSTEOPOROSIS),
     ("osteoporosis", QCT_2020, OSTEOPOROSIS),
 )
 """What counts as low bone: words, criterion, its categories."""
