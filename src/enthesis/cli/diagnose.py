@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from enthesis.cli.printing import console, print_json, print_table, progress
+from enthesis.diagnosis import OSTEOSARCOPENIA_CRITERIA
 from enthesis.errors import InputError
 from enthesis.pipeline.diagnose import catalogue
 from enthesis.pipeline.diagnose_files import diagnose_files
@@ -71,7 +72,17 @@ def diagnose(
         findings = result.to_frame().to_dict("records")
         print_json({"findings": findings, "unused": list(result.unused)})
         return
-    print_table(Table(frame=result.counts(), caption="Subjects by criterion and category"))
+    counts = result.counts()
+    # Two definitions make a pairing: dozens of lines that the file and the page have.
+    paired = counts["criterion"].isin([one.name for one in OSTEOSARCOPENIA_CRITERIA])
+    if criteria or paired.all():
+        paired[:] = False
+    print_table(Table(frame=counts[~paired], caption="Subjects by criterion and category"))
+    if paired.any():
+        console().print(
+            f"And {paired.sum()} pairings for osteosarcopenia, among the findings; side by side for "
+            "one subject by --page."
+        )
     if result.unused:
         columns = escape(", ".join(result.unused))
         console().print(f"[bold]Note:[/bold] columns that no criterion asked for: {columns}")

@@ -126,14 +126,12 @@ class Diagnoses:
                 )
 
     def counts(self) -> pd.DataFrame:
-        """How many subjects have each answer, a row per criterion and category."""
+        """A row per criterion: how many subjects have each answer, the most frequent first."""
         rows = []
         for one in self.judged:
-            found = one.answers["category"].iloc[one.which].value_counts(sort=False)
-            rows += [
-                {"criterion": one.criterion.title, "category": str(category), "subjects": int(n)}
-                for category, n in found.items()
-            ]
+            found = one.answers["category"].iloc[one.which].value_counts()
+            answers = "; ".join(f"{category} {n}" for category, n in found.items())
+            rows.append({"criterion": one.criterion.name, "subjects": answers})
         return pd.DataFrame(rows)
 
 
