@@ -80,8 +80,8 @@ def diagnose(
     print_table(Table(frame=counts[~paired], caption="Subjects by criterion and category"))
     if paired.any():
         console().print(
-            f"And {paired.sum()} pairings for osteosarcopenia, among the findings; side by side for "
-            "one subject by --page."
+            f"And {paired.sum()} pairings for osteosarcopenia, among the findings; by --page, for "
+            "one subject, side by side."
         )
     if result.unused:
         columns = escape(", ".join(result.unused))
