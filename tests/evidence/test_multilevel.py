@@ -11,6 +11,7 @@ import pytest
 from evidence.reference import cases, check, table
 
 from enthesis.errors import ConvergenceError, InputError
+from enthesis.evidence.effect_sizes import effect_sizes
 from enthesis.evidence.influence_multilevel import cluster_influence
 from enthesis.evidence.level_effects import level_effects
 from enthesis.evidence.multilevel import MultilevelFit, multilevel
@@ -22,6 +23,7 @@ from enthesis.evidence.sampling_blocks import SamplingCovariance
 from enthesis.evidence.sampling_covariance import sampling_covariance
 from enthesis.evidence.scoring import maximise
 from enthesis.evidence.tails import chi2_p
+from enthesis.phantom.studies import simulate_studies
 
 PINS = json.loads((Path(__file__).parents[1] / "pinned" / "multilevel.json").read_text())
 DATA = pd.DataFrame(PINS["data"])
@@ -698,3 +700,16 @@ def test_a_random_term_may_say_factor_as_in_r() -> None:
     plain = multilevel(data, random="outcome | study")
     said = multilevel(data, random="~ factor(outcome) | study")
     assert said.log_likelihood == plain.log_likelihood
+
+
+@pytest.mark.parametrize("seed", [1235, 1464])
+def test_a_likelihood_flat_to_its_rounding_settles(seed):
+    # The last Newton step here promises less than two evaluations differ by rounding.
+    effects = effect_sizes(simulate_studies(np.random.default_rng(seed)), "SMD")
+    effects["yi"] = effects["yi"].where(effects["outcome"] == "FI", -effects["yi"])
+    effects["level"] = effects["level"].where(effects["level"] == "multiple", "single")
+    effects["female_10"] = effects["female_percent"] / 10
+    mods = "~ age + female_10 + bmi + outcome + level + muscle"
+    whole = multilevel(effects, mods, random="study/effect")
+    reduced = multilevel(effects, mods, random="study/effect", sigma2={"study": 0.0})
+    assert whole.log_likelihood >= reduced.log_likelihood - 1e-9

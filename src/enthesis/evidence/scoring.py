@@ -88,11 +88,13 @@ def maximise(
         held = _held(here.score, point, box)
         for hessian in _hessians(here, ~held):
             step = _step(hessian, here.score, point, held, box)
-            moved = _line_search(evaluate, here, point, step, box, rounding)
+            gain = 0.5 * float(here.score @ step)
+            # Where a step promises less than the likelihood's rounding, the score knows better.
+            slack = rounding if gain > rounding else FLAT
+            moved = _line_search(evaluate, here, point, step, box, slack)
             if moved is not None:
                 break
         newton = hessian is here.observed
-        gain = 0.5 * float(here.score @ step)
         size = np.abs(step) / np.maximum(np.abs(point), 1e-4 * scale)
         done = (
             float(size.max(initial=0.0)) < STEP_TOLERANCE
