@@ -1,4 +1,4 @@
-"""``enthesis review``: records, duplicates, screening, flow and extraction of a review."""
+"""``enthesis review``: records, screening, flow, extraction and analysis of a review."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.markup import escape
 from enthesis import review as room
 from enthesis.cli.extract import extract
 from enthesis.cli.printing import console, print_counts, print_table
+from enthesis.cli.review_run import plan, run
 from enthesis.cli.screen import screen
 from enthesis.errors import InputError
 from enthesis.pipeline import review_files
@@ -21,12 +22,14 @@ Output = Annotated[Path, Parameter(alias="-o")]
 
 review = cyclopts.App(
     name="review",
-    help="Do a systematic review: from records to included studies and their effects.",
+    help="Do a systematic review: from records to included studies, their effects and the report.",
     help_format="plaintext",
     default_parameter=Parameter(negative=()),
 )
 review.command(screen)
 review.command(extract)
+review.command(run)
+review.command(plan)
 
 
 @review.command(name="import")

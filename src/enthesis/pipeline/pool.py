@@ -88,12 +88,12 @@ class PoolResult:
                 for key, size in cells.sizes.items():
                     names = dict(zip(self.by, _levels(key), strict=True))
                     if key in cells.fits:
-                        rows.append(names | _row(cells.fits[key], method, self.study))
+                        rows.append(names | fit_row(cells.fits[key], method, self.study))
                     else:
                         rows.append(
                             names | {"method": method, "k": size, "reason": cells.skipped[key]}
                         )
-            rows.append(dict.fromkeys(self.by, EVERYTHING) | _row(fit, method, self.study))
+            rows.append(dict.fromkeys(self.by, EVERYTHING) | fit_row(fit, method, self.study))
         return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +179,8 @@ def _levels(key: Hashable) -> tuple[Hashable, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-def _row(fit: Fit, method: str, study: str) -> dict[str, Any]:
+def fit_row(fit: Fit, method: str, study: str) -> dict[str, Any]:
+    """What a table of pooled effects says of one fit, by the names of `ROW_COLUMNS`."""
     prediction = fit.predict().iloc[0]
     return {
         "method": method,

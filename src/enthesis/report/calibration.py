@@ -43,11 +43,11 @@ def calibration(result: Calibration, *, ax: Axes | None = None) -> Axes:
         SIDE_IN,
         xlabel="Predicted risk",
         ylabel="Share with the event",
-        caption=[
-            f"{result.n} subjects, {result.n_events} events; bars: their predicted risks.",
-            f"Intercept {_three(intercept)}, slope {_three(slope)}.",
-            f"ICI {number(result.ici, 3)}, Brier score {number(result.brier, 3)}.",
-        ],
+        caption=(
+            f"{result.n} subjects, {result.n_events} events; bars: their predicted risks. "
+            f"Intercept {_three(intercept)}, slope {_three(slope)}. "
+            f"ICI {number(result.ici, 3)}, Brier score {number(result.brier, 3)}."
+        ),
         ax=ax,
     )
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.6, label="ideal", gid="ideal")

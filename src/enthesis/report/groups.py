@@ -83,7 +83,7 @@ def groups(result: OutcomeGroups, *, ylabel: str, ax: Axes | None = None) -> Axe
     return ax
 
 
-def _caption(result: OutcomeGroups) -> list[str]:
+def _caption(result: OutcomeGroups) -> str:
     means = result.means
     at = "; ".join(f"{name} {number(value)}" for name, value in means.covariates.items())
     digits = int(np.clip(2 - np.floor(np.log10(means.sd)), 0, 6))
@@ -101,4 +101,4 @@ def _caption(result: OutcomeGroups) -> list[str]:
             f"({number(linear.ci_lower, digits)} to {number(linear.ci_upper, digits)}), "
             f"p {p_value(linear.p_value)}."
         )
-    return lines
+    return " ".join(lines)

@@ -190,7 +190,9 @@ def _draw_scan(
     if window is None and of == "hounsfield":
         window = SOFT_TISSUE_WINDOW
     elif window is None:
-        low, high = np.percentile(plane.values, (1, 99.5)).tolist()
+        # A map holds no number where there was no signal.
+        shown = plane.values[np.isfinite(plane.values)]
+        low, high = np.percentile(shown, (1, 99.5)).tolist() if shown.size else (0.0, 1.0)
         window = (low, max(high, low + 1e-6))
     if not window[0] < window[1]:
         raise InputError(f"a window is (black, white) with black below white, got {window}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -102,6 +103,14 @@ class _Drawn:
     height: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorting:
+    """The script that sorts tables, and the hash by which the browser lets it alone run."""
+
+    script: str
+    hash: str
+
+
 def render(page: Page) -> str:
     """The page as HTML; the same page gives the same text every time."""
     environment = Environment(
@@ -114,9 +123,9 @@ def render(page: Page) -> str:
         "sentence": _sentence,
         "signed": signed,
     }
-    source = resources.files("enthesis.report").joinpath("page.html.jinja")
-    template = environment.from_string(source.read_text(encoding="utf-8"))
-    return template.render(page=page, version=__version__)
+    template = environment.from_string(_source("page.html.jinja"))
+    sorting = _sorting() if any(section.tables for section in page.sections) else None
+    return template.render(page=page, version=__version__, sorting=sorting)
 
 
 def write(page: Page, path: str | os.PathLike[str]) -> None:
@@ -134,6 +143,16 @@ def write(page: Page, path: str | os.PathLike[str]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _source(name: str) -> str:
+    return resources.files("enthesis.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _sorting() -> _Sorting:
+    script = _source("sort.js")
+    digest = hashlib.sha256(script.encode()).digest()
+    return _Sorting(script=script, hash=base64.b64encode(digest).decode("ascii"))
 
 
 def _drawn(picture: Picture) -> _Drawn:

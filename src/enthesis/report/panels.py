@@ -20,6 +20,9 @@ AXIS_POINTS = 36.0
 LEFT_POINTS = 46.0
 """Room around a panel: at its edges, for the horizontal axis and for the vertical one."""
 
+LINE_POINTS = 10.0
+"""Room for each further line of an axis' name."""
+
 POINT_PT = 26.0
 """Area of a mark in a scatter plot, points squared."""
 
@@ -30,7 +33,7 @@ def panel(
     *,
     xlabel: str,
     ylabel: str,
-    caption: Sequence[str] = (),
+    caption: str = "",
     right_points: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -39,33 +42,36 @@ def panel(
     Parameters
     ----------
     width_in, height_in : of the panel itself, inches
-    xlabel, ylabel : names and units
-    caption : sentences, wrapped below the panel
+    xlabel, ylabel : names and units; long ones are broken into lines
+    caption : sentences, wrapped below the panel; empty for none
     right_points : room to the right, for a legend
     ax : axes to use, whose figure must leave room; a new figure if not given
     """
-    across = LEFT_POINTS + width_in * 72 + right_points
-    lines = [line for part in caption for line in rows.wrap(part, across)]
+    x_lines, y_lines = (_label_lines(*one) for one in ((xlabel, width_in), (ylabel, height_in)))
+    axis = AXIS_POINTS + LINE_POINTS * (len(x_lines) - 1)
+    beside = LEFT_POINTS + LINE_POINTS * (len(y_lines) - 1)
+    across = beside + width_in * 72 + right_points
+    lines = rows.wrap(caption, across) if caption else []
     if ax is None:
         width = (across + 2 * MARGIN_POINTS) / 72
-        below = (AXIS_POINTS + rows.CAPTION_POINTS * len(lines) + MARGIN_POINTS) / 72
+        below = (axis + rows.CAPTION_POINTS * len(lines) + MARGIN_POINTS) / 72
         height = below + height_in + MARGIN_POINTS / 72
         figure = new_figure(width, height)
-        left = (MARGIN_POINTS + LEFT_POINTS) / 72
+        left = (MARGIN_POINTS + beside) / 72
         ax = figure.add_axes((left / width, below / height, width_in / width, height_in / height))
     for name in ("right", "top"):
         ax.spines[name].set_visible(False)
     for name in ("left", "bottom"):
         ax.spines[name].set_color(INK)
     ax.tick_params(labelsize=rows.SMALL_POINTS, colors=INK, length=3)
-    ax.set_xlabel(xlabel, size=rows.TEXT_POINTS, color=INK, parse_math=False)
-    ax.set_ylabel(ylabel, size=rows.TEXT_POINTS, color=INK, parse_math=False)
+    ax.set_xlabel("\n".join(x_lines), size=rows.TEXT_POINTS, color=INK, parse_math=False)
+    ax.set_ylabel("\n".join(y_lines), size=rows.TEXT_POINTS, color=INK, parse_math=False)
     for i, line in enumerate(lines):
         ax.annotate(
             line,
             (0, 0),
             xycoords="axes fraction",
-            xytext=(-LEFT_POINTS, -AXIS_POINTS - i * rows.CAPTION_POINTS),
+            xytext=(-beside, -axis - i * rows.CAPTION_POINTS),
             textcoords="offset points",
             ha="left",
             va="top",
@@ -75,6 +81,11 @@ def panel(
             parse_math=False,
         )
     return ax
+
+
+def _label_lines(label: str, room_in: float) -> list[str]:
+    """An axis' name in lines no longer than the axis."""
+    return rows.wrap(label, room_in * 72 * rows.SMALL_POINTS / rows.TEXT_POINTS)
 
 
 def name_points(ax: Axes, x: ArrayLike, y: ArrayLike, names: Sequence[str]) -> None:

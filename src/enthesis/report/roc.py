@@ -45,10 +45,10 @@ def roc(curves: Mapping[str, Roc], *, ax: Axes | None = None) -> Axes:
         SIDE_IN,
         xlabel="1 \N{MINUS SIGN} specificity",
         ylabel="Sensitivity",
-        caption=[
-            f"{first.n_events} subjects with the event, {first.n_others} without.",
-            f"Area under the curve with DeLong's {100 * first.level:g}% CI.",
-        ],
+        caption=(
+            f"{first.n_events} subjects with the event, {first.n_others} without. "
+            f"Area under the curve with DeLong's {100 * first.level:g}% CI."
+        ),
         ax=ax,
     )
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.6, gid="chance")

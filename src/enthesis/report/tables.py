@@ -37,11 +37,13 @@ class Table:
     headers : column → header, with its unit; the column's name if not given
     decimals : column → digits after the point; by the size of the column's numbers if not given
     flags : column of doubts, one text or several joined by "; ", printed as footnotes
+    links : column of addresses relative to the page, "" for none; a row's first cell leads there
     notes : sentences below the table
 
     Raises
     ------
-    InputError : `headers`, `decimals` or `flags` name a column that the frame does not have.
+    InputError : `headers`, `decimals`, `flags` or `links` name a column that the frame does not
+        have.
     """
 
     frame: pd.DataFrame
@@ -49,10 +51,11 @@ class Table:
     headers: Mapping[str, str] = field(default_factory=dict)
     decimals: Mapping[str, int] = field(default_factory=dict)
     flags: str | None = None
+    links: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        named = [*self.headers, *self.decimals, *([self.flags] if self.flags else [])]
+        named = [*self.headers, *self.decimals, *filter(None, (self.flags, self.links))]
         for name in named:
             if name not in self.frame.columns:
                 raise InputError(f"the table {self.caption!r} has no column {name!r}")
@@ -70,6 +73,7 @@ class PrintedTable:
     numeric : whether the column holds numbers and stands to the right
     rows : texts of each row
     marks : footnote numbers of each row
+    links : address of each row, "" for none; empty where the table has no links
     footnotes : in order of their numbers, from 1
     """
 
@@ -77,12 +81,13 @@ class PrintedTable:
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
     marks: tuple[tuple[int, ...], ...]
+    links: tuple[str, ...]
     footnotes: tuple[str, ...]
 
 
 def printed(table: Table) -> PrintedTable:
     """The table's numbers and doubts as text."""
-    frame = table.frame if table.flags is None else table.frame.drop(columns=table.flags)
+    frame = table.frame.drop(columns=[name for name in (table.flags, table.links) if name])
     columns = [str(name) for name in frame.columns]
     numeric = tuple(_is_numeric(frame.iloc[:, i]) for i in range(len(columns)))
     texts = [
@@ -100,6 +105,7 @@ def printed(table: Table) -> PrintedTable:
         numeric=numeric,
         rows=tuple(zip(*texts, strict=True)) if columns else (),
         marks=tuple(marks),
+        links=() if table.links is None else tuple(table.frame[table.links].astype(str)),
         footnotes=tuple(footnotes),
     )
 
