@@ -155,7 +155,8 @@ STRUCTURES: dict[str, Kind] = _structures(
     """,
     bone="""
         vertebra vertebral_body vertebra_posterior sacrum hip_bone ilium femur patella tibia fibula
-        humerus scapula clavicle skull sternum costal_cartilage rib rib_1 rib_2 rib_3 rib_4 rib_5
+        humerus radius ulna calcaneus metacarpal phalanx
+        scapula clavicle skull sternum costal_cartilage rib rib_1 rib_2 rib_3 rib_4 rib_5
         rib_6 rib_7 rib_8 rib_9 rib_10 rib_11 rib_12
     """,
     disc="intervertebral_disc",
@@ -173,6 +174,31 @@ STRUCTURES: dict[str, Kind] = _structures(
     """,
 )
 """Structure → kind. Sides and levels are said in the region's name."""
+
+DENSITOMETRY_SITES = frozenset(
+    [
+        "lumbar_spine",
+        "total_hip",
+        "femoral_neck",
+        "trochanter",
+        "intertrochanter",
+        "ward_triangle",
+        "radius_33",
+        "radius_ultradistal",
+        "radius_total",
+        "whole_body",
+        "whole_body_less_head",
+        "head",
+        "trunk",
+        "android",
+        "gynoid",
+        "arm",
+        "arms",
+        "leg",
+        "legs",
+    ]
+)
+"""Regions of interest of densitometers: areas that a program draws, no structures of the body."""
 
 COLORS: dict[str, tuple[float, float, float]] = {
     "psoas_major": (0.00, 0.62, 0.35),
@@ -198,10 +224,75 @@ CODES: dict[str, Code] = {
     "skeletal_muscle": Code("SCT", "127954009", "Skeletal muscle"),
     "sacrum": Code("SCT", "54735007", "Sacrum"),
     "vertebral_body": Code("SCT", "3572006", "Vertebral body"),
+    "latissimus_dorsi": Code("SCT", "15665001", "Latissimus dorsi muscle"),
+    "trapezius": Code("SCT", "31764008", "Trapezius muscle"),
+    "sternocleidomastoid": Code("SCT", "22823000", "Sternocleidomastoid muscle"),
+    "supraspinatus": Code("SCT", "6423006", "Supraspinatus muscle"),
+    "infraspinatus": Code("SCT", "72573008", "Infraspinatus muscle"),
+    "subscapularis": Code("SCT", "90588001", "Subscapularis muscle"),
+    "deltoid": Code("SCT", "35259002", "Deltoid muscle"),
+    "vertebra": Code("SCT", "51282000", "Vertebra"),
+    "ilium": Code("SCT", "22356005", "Ilium"),
+    "femur": Code("SCT", "71341001", "Femur"),
+    "patella": Code("SCT", "64234005", "Patella"),
+    "tibia": Code("SCT", "12611008", "Tibia"),
+    "fibula": Code("SCT", "87342007", "Fibula"),
+    "humerus": Code("SCT", "85050009", "Humerus"),
+    "scapula": Code("SCT", "79601000", "Scapula"),
+    "clavicle": Code("SCT", "51299004", "Clavicle"),
+    "skull": Code("SCT", "89546000", "Skull"),
+    "sternum": Code("SCT", "56873002", "Sternum"),
+    "costal_cartilage": Code("SCT", "50016007", "Costal Cartilage"),
+    "rib": Code("SCT", "113197003", "Rib"),
+    "aorta": Code("SCT", "15825003", "Aorta"),
+    "subclavian_artery": Code("SCT", "36765005", "Subclavian artery"),
+    "common_carotid_artery": Code("SCT", "32062004", "Common carotid artery"),
+    "brachiocephalic_vein": Code("SCT", "8887007", "Brachiocephalic vein"),
+    "superior_vena_cava": Code("SCT", "48345005", "Superior vena cava"),
+    "inferior_vena_cava": Code("SCT", "64131007", "Inferior vena cava"),
+    "iliac_artery": Code("SCT", "10293006", "Iliac artery"),
+    "iliac_vein": Code("SCT", "244411005", "Iliac vein"),
+    "spinal_cord": Code("SCT", "2748008", "Spinal cord"),
+    "brain": Code("SCT", "12738006", "Brain"),
+    "spleen": Code("SCT", "78961009", "Spleen"),
+    "kidney": Code("SCT", "64033007", "Kidney"),
+    "gallbladder": Code("SCT", "28231008", "Gallbladder"),
+    "liver": Code("SCT", "10200004", "Liver"),
+    "stomach": Code("SCT", "69695003", "Stomach"),
+    "pancreas": Code("SCT", "15776009", "Pancreas"),
+    "adrenal_gland": Code("SCT", "23451007", "Adrenal gland"),
+    "lung": Code("SCT", "39607008", "Lung"),
+    "esophagus": Code("SCT", "32849002", "Esophagus"),
+    "trachea": Code("SCT", "44567001", "Trachea"),
+    "duodenum": Code("SCT", "38848004", "Duodenum"),
+    "colon": Code("SCT", "71854001", "Colon"),
+    "prostate": Code("SCT", "41216001", "Prostate"),
+    "heart": Code("SCT", "80891009", "Heart"),
 }
-"""Codes seen in public DICOM dictionaries; a structure not here has none that was verified."""
+"""Codes of DICOM's context groups (CID 7151, 7192 and kin), as pydicom 3.0 prints them.
+
+A structure that is not here has none that was verified.
+"""
 
 VERTEBRA_CODES = {
+    "C1": "14806007",
+    "C2": "39976000",
+    "C3": "113205007",
+    "C4": "5329002",
+    "C5": "36978003",
+    "C6": "36054005",
+    "C7": "87391001",
+    "T1": "64864005",
+    "T2": "53733008",
+    "T3": "1626008",
+    "T4": "73071006",
+    "T5": "56401006",
+    "T6": "45296009",
+    "T7": "62487009",
+    "T8": "11068009",
+    "T9": "82687006",
+    "T10": "7610001",
+    "T11": "12989004",
     "T12": "23215003",
     "L1": "66794005",
     "L2": "14293000",

@@ -36,6 +36,20 @@ def test_echoes_are_read_back_with_times_field_and_phase(made):
     assert labels.affine == pytest.approx(echoes.affine)
 
 
+def test_every_scan_lies_there_as_dicom_too_and_is_the_same(made):
+    t2 = read.image(made / "phantom_t2.nii.gz", quantity="signal")
+    back = read.image(made / "phantom_t2_dicom")
+    half_a_step = 0.501 * np.ptp(t2.array) / 65535
+    assert np.abs(back.array - t2.array).max() <= half_a_step
+    assert back.affine == pytest.approx(t2.affine)
+    files = [made / f"phantom_dixon_part-{part}.nii.gz" for part in ("mag", "phase")]
+    nifti, dicom = read.echoes(files), read.echoes(made / "phantom_dixon_dicom")
+    # Sixteen bits of each part on one side, magnitude and phase as float32 on the other.
+    assert np.abs(nifti.array - dicom.array).max() <= 1e-4 * np.abs(nifti.array).max()
+    assert dicom.echo_times == pytest.approx(nifti.echo_times)
+    assert {each.modality for each in read.series(made)} == {"MR"}
+
+
 def test_every_scan_has_its_labels(made):
     for name in ("phantom_dixon", "phantom_t2"):
         assert (made / f"{name}_labels.nii.gz").is_file()

@@ -111,6 +111,11 @@ def test_an_unknown_number_is_named_with_its_voxels_and_the_scheme_that_fits(tmp
         "all labels of this map are in: totalsegmentator",
     ):
         read.labels(path, "totalsegmentator-mr")
+    array = np.zeros((3, 3, 3), np.uint8)
+    array[1, 1, 1] = 250
+    nib.save(nib.Nifti1Image(array, np.eye(4)), path)
+    with pytest.raises(InputError, match=r"label 250 \(1 voxel\) is not in the scheme"):
+        read.labels(path, "totalsegmentator")
 
 
 @pytest.mark.parametrize(

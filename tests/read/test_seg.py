@@ -2,16 +2,16 @@ import dicom_series
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import generate_uid
+from dicom_validators import errors_of_dciodvfy, printed_by
 
 from enthesis.errors import GridError, InputError
 from enthesis.image import LabelMap
 from enthesis.read import image
+from enthesis.read import labels as labels_of
 from enthesis.read.seg import read_seg, write_seg
 
 hd = pytest.importorskip("highdicom")
 
-STUDY, FRAME = generate_uid(), generate_uid()
 NAMES = {
     1: "psoas_major_left",
     2: "psoas_major_right",
@@ -23,17 +23,8 @@ NAMES = {
 
 @pytest.fixture
 def scan(tmp_path):
-    slices = dicom_series.axial_series(
-        dicom_series.stored_pixels(4, rows=6, columns=7),
-        StudyInstanceUID=STUDY,
-        FrameOfReferenceUID=FRAME,
-        PatientID="4711",
-        PatientBirthDate="19500101",
-        StudyDate="20200202",
-        InstitutionName="St Elsewhere",
-        ReferringPhysicianName="Who^Doctor",
-    )
-    return dicom_series.save(tmp_path / "scan", slices)
+    pixels = dicom_series.stored_pixels(4, rows=6, columns=7)
+    return dicom_series.save(tmp_path / "scan", dicom_series.named_series(pixels))
 
 
 @pytest.fixture
@@ -104,7 +95,7 @@ def test_segments_carry_codes_and_each_frame_refers_to_its_slice(scan, labels, t
 def test_nothing_of_the_patient_is_copied(scan, labels, tmp_path):
     write_seg(labels, scan, tmp_path / "seg.dcm")
     content = (tmp_path / "seg.dcm").read_bytes()
-    for word in (b"Doe", b"4711", b"19500101", b"20200202", b"Elsewhere", b"Who^"):
+    for word in dicom_series.NAMING:
         assert word not in content
     assert pydicom.dcmread(tmp_path / "seg.dcm").PatientIdentityRemoved == "YES"
 
@@ -114,6 +105,26 @@ def test_who_drew_the_labels_is_kept(scan, labels, tmp_path, origin):
     drawn = LabelMap(array=labels.array, affine=labels.affine, names=NAMES, origin=origin)
     write_seg(drawn, scan, tmp_path / "seg.dcm")
     assert read_seg(tmp_path / "seg.dcm").origin == origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "family"),
+    [
+        ("automatic:levels 0.1", ("99ENTHESIS", "automatic")),
+        ("model:unet 2", ("DCM", "123110")),
+        ("edited", ("DCM", "123109")),
+    ],
+)
+def test_the_family_of_the_algorithm_claims_no_more_than_is_known(
+    scan, labels, tmp_path, origin, family
+):
+    drawn = LabelMap(array=labels.array, affine=labels.affine, names=NAMES, origin=origin)
+    write_seg(drawn, scan, tmp_path / "seg.dcm")
+    segment = pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence[0]
+    by = segment.SegmentationAlgorithmIdentificationSequence[0].AlgorithmFamilyCodeSequence[0]
+    assert (by.CodingSchemeDesignator, by.CodeValue) == family
+    assert errors_of_dciodvfy(tmp_path / "seg.dcm") == []
+    assert "SegmentSequence" in printed_by("dcmdump", tmp_path / "seg.dcm")
 
 
 def test_gaps_between_label_numbers_are_closed(scan, labels, tmp_path):
@@ -150,6 +161,22 @@ def test_labels_of_another_grid_are_refused(scan, labels, tmp_path):
     other = LabelMap(array=labels.array, affine=moved, names=NAMES)
     with pytest.raises(GridError, match="1 mm apart"):
         write_seg(other, scan, tmp_path / "seg.dcm")
+
+
+@pytest.mark.parametrize("columns", [7, 9, 11, 13, 59])
+def test_frames_that_begin_within_a_byte_lose_no_bit(tmp_path, columns):
+    slices = dicom_series.axial_series(
+        dicom_series.stored_pixels(9, rows=42, columns=columns),
+        StudyInstanceUID=dicom_series.STUDY,
+        FrameOfReferenceUID=dicom_series.FRAME,
+    )
+    folder = dicom_series.save(tmp_path / "scan", slices)
+    grid = image(folder)
+    array = np.random.default_rng(columns).integers(0, 3, grid.shape).astype(np.uint8)
+    names = {1: "psoas_major_left", 2: "psoas_major_right"}
+    dense = LabelMap(array=array, affine=grid.affine, names=names)
+    write_seg(dense, folder, tmp_path / "seg.dcm")
+    np.testing.assert_array_equal(read_seg(tmp_path / "seg.dcm", like=grid).array, array)
 
 
 def changed(path, edit):
@@ -200,6 +227,19 @@ def test_a_label_in_other_words_is_known_by_its_codes_or_named(scan, labels, tmp
     path = changed(tmp_path / "seg.dcm", rename)
     named = read_seg(path, names={5: "vertebral_body_L4"})
     assert dict(named.names) == NAMES
+    table = tmp_path / "names.csv"
+    table.write_text("label,name\n5,vertebral_body_L4\nnothing,sacrum\n")
+    assert dict(labels_of(path, table).names) == NAMES
+
+    def by_words(dataset):
+        for segment in dataset.SegmentSequence:
+            segment.SegmentLabel = f"Struktur {segment.SegmentNumber}"
+
+    words = changed(path, by_words)
+    table.write_text(
+        "label,name\n" + "".join(f"Struktur {n},{name}\n" for n, name in NAMES.items())
+    )
+    assert dict(labels_of(words, table).names) == NAMES
 
     def uncoded(dataset):
         dataset.SegmentSequence[1].SegmentedPropertyTypeCodeSequence[0].CodeValue = "x"

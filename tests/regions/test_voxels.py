@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from scans import grid, scan
 
 from enthesis.errors import GridError
-from enthesis.image import Image, LabelMap
+from enthesis.image import Image, LabelMap, Source
 from enthesis.regions import describe, labelled_voxels
 
 LEFT = (slice(1, 3), slice(1, 4), slice(1, 5))
@@ -84,3 +86,22 @@ def test_labels_of_another_scan_are_refused():
     _, labels = two_psoas((1, 1, 2))
     with pytest.raises(GridError, match="mm apart"):
         labelled_voxels(image, labels)
+
+
+def test_a_picture_without_thickness_has_no_volume_and_says_so():
+    image, labels = scan((6, 5, 1), {"sacrum": ((slice(1, 3), slice(1, 4), slice(0, 1)), 50)})
+    facts = {"slice_thickness_mm": None}
+    picture = Image(
+        array=image.array,
+        affine=image.affine,
+        quantity="hounsfield",
+        source=Source(modality="CR", facts=facts),
+    )
+    (volume, *others) = describe(labelled_voxels(picture, labels))
+    assert math.isnan(volume.value)
+    assert "its volume cannot" in volume.flags[0]
+    assert [m.value for m in others] == [50, 0, 50]
+    assert all(not m.flags for m in others)
+    # One slice of a scan with a thickness has a volume.
+    known = describe(labelled_voxels(image, labels))
+    assert known[0].value == 6.0

@@ -25,7 +25,8 @@ def phantom(
     Parameters
     ----------
     output
-        Folder for the scans and labels (NIfTI) and truth.csv; of a cohort subjects.csv too.
+        Folder for the scans (NIfTI, and a folder of DICOM each), labels (NIfTI) and truth.csv; of a
+        cohort subjects.csv too.
     modality
         Scans to make, by commas: ct, dixon, t1, t2. By default a CT of one body, none of a cohort.
     subjects

@@ -104,9 +104,12 @@ def _move(staging: Path, path: Path) -> None:
         path.mkdir(exist_ok=True)
         # Before the first file is replaced, so that an older result stays whole.
         for file in made:
-            if (path / file.name).is_dir():
+            if (path / file.name).is_dir() and not file.is_dir():
                 raise InputError(f"{path / file.name} is a folder; name another output")
         for file in made:
+            if file.is_dir() and (path / file.name).exists():
+                # An older series goes as a whole, or its slices would mix with the new ones.
+                (path / file.name).replace(staging / f"older {file.name}")
             file.replace(path / file.name)
     except OSError as error:
         raise InputError(f"cannot write to {path}: {error.strerror}; choose another") from error

@@ -69,7 +69,8 @@ def phantom_files(
 
     Parameters
     ----------
-    output : folder for the scans and labels (NIfTI), truth.csv, of a cohort subjects.csv
+    output : folder for the scans (NIfTI, and a folder of DICOM each), labels (NIfTI), truth.csv, of
+        a cohort subjects.csv
     modalities : of `MODALITIES`; none of a cohort writes its table alone
     n_subjects : size of the cohort; None for one body
     spacing_mm : of every scan, to the right, to the front and up; by default `SPACING_MM`
@@ -135,11 +136,12 @@ def _scan(
     spacing_mm: Spacing,
     rng: np.random.Generator,
 ) -> Iterable[Measurement]:
-    """Write one scan of one body with its labels; what is true of the body."""
-    scan = folder / f"{stem}.nii.gz"
+    """Write one scan of one body, twice, with its labels; what is true of the body."""
+    scan, series = folder / f"{stem}.nii.gz", folder / f"{stem}_dicom"
     if modality == "dixon":
         echoes = phantom.lumbar_dixon(body, spacing_mm=spacing_mm, rng=rng)
         read.write_echoes(echoes.echoes, scan)
+        read.write_series(echoes.echoes, series)
         read.write_nifti(echoes.fat_fraction, folder / f"{stem}_true_fat_fraction.nii.gz")
         read.write_nifti(echoes.labels, folder / f"{stem}_labels.nii.gz")
         return echoes.truth
@@ -150,5 +152,6 @@ def _scan(
             body, weighting="T1" if modality == "t1" else "T2", spacing_mm=spacing_mm, rng=rng
         )
     read.write_nifti(made.image, scan)
+    read.write_series(made.image, series)
     read.write_nifti(made.labels, folder / f"{stem}_labels.nii.gz")
     return made.truth

@@ -6,45 +6,67 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from enthesis.read.device_values import DeviceValues, values
     from enthesis.read.dicom_series import Series, series
     from enthesis.read.label_maps import labels
+    from enthesis.read.measurement_report import Report, sr
     from enthesis.read.multi_echo import echoes
+    from enthesis.read.report_writing import write_sr
+    from enthesis.read.rtstruct import read_rtstruct
     from enthesis.read.scan import frames, image
     from enthesis.read.schemes import MR_SCHEMES, SCHEMES
     from enthesis.read.seg import read_seg, write_seg
+    from enthesis.read.series_writing import write_series
+    from enthesis.read.spreadsheets import spreadsheet
     from enthesis.read.tables import table
     from enthesis.read.writing import write_echoes, write_nifti
 
 __all__ = [
     "MR_SCHEMES",
     "SCHEMES",
+    "DeviceValues",
+    "Report",
     "Series",
     "echoes",
     "frames",
     "image",
     "labels",
+    "read_rtstruct",
     "read_seg",
     "series",
+    "spreadsheet",
+    "sr",
     "table",
+    "values",
     "write_echoes",
     "write_nifti",
     "write_seg",
+    "write_series",
+    "write_sr",
 ]
 
 _HOMES = {
     "MR_SCHEMES": "schemes",
+    "Report": "measurement_report",
     "SCHEMES": "schemes",
+    "DeviceValues": "device_values",
     "Series": "dicom_series",
     "echoes": "multi_echo",
     "frames": "scan",
     "image": "scan",
     "labels": "label_maps",
+    "read_rtstruct": "rtstruct",
     "read_seg": "seg",
     "series": "dicom_series",
+    "sr": "measurement_report",
+    "spreadsheet": "spreadsheets",
     "table": "tables",
+    "values": "device_values",
     "write_echoes": "writing",
     "write_nifti": "writing",
     "write_seg": "seg",
+    "write_series": "series_writing",
+    "write_sr": "report_writing",
 }
 
 

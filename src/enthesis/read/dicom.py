@@ -28,7 +28,7 @@ PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 ELSEWHERE = {
     "SEG": "a segmentation, which `read.labels` reads",
     "RTSTRUCT": "contours, which `read.labels` reads",
-    "SR": "a report, which `read.values` reads",
+    "SR": "a report, which `read.sr` reads",
 }
 
 
@@ -116,7 +116,13 @@ def framed(headers: list[Header]) -> list[Header]:
 
 
 def _slices(path: Path, series: str | None, flags: list[str]) -> list[Header]:
-    chosen = chosen_series(dicom_headers(path, flags), series, flags)
-    if chosen[0].modality in ELSEWHERE:
-        raise InputError(f"the DICOM is {ELSEWHERE[chosen[0].modality]}")
+    headers = dicom_headers(path, flags)
+    _check_no_other_door({header.modality for header in headers})
+    chosen = chosen_series(headers, series, flags)
+    _check_no_other_door({chosen[0].modality})
     return framed(pictures(chosen, flags))
+
+
+def _check_no_other_door(modalities: set[str]) -> None:
+    if len(modalities) == 1 and modalities <= ELSEWHERE.keys():
+        raise InputError(f"the DICOM is {ELSEWHERE[modalities.pop()]}")

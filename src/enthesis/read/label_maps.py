@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from enthesis.errors import GridError, InputError
 from enthesis.image import GRID_TOLERANCE_MM, Image, LabelMap, Source, check_same_grid
+from enthesis.read.dicom_headers import read_header
 from enthesis.read.files import existing, is_nifti, nifti_stem
 from enthesis.read.nifti import NiftiFile, open_nifti
-from enthesis.read.schemes import SCHEMES, region_name, scheme_regions
+from enthesis.read.rtstruct import read_rtstruct
+from enthesis.read.schemes import SCHEMES, named_regions, region_name, scheme_regions
+from enthesis.read.seg import read_seg
 from enthesis.read.volume import content_hash, fill_ras
 from enthesis.read.writing import labels_table
 
@@ -29,15 +32,16 @@ MUSCLEMAP_LEG = range(8101, 8163)
 def labels(
     path: str | Path, scheme: str | Path | None = None, *, like: Image | None = None
 ) -> LabelMap:
-    """Label map of a NIfTI file, or of a folder of one NIfTI mask a region.
+    """Label map of a NIfTI file, a folder of one NIfTI mask a region, a DICOM SEG or RTSTRUCT.
 
     Parameters
     ----------
-    path : .nii or .nii.gz of whole numbers; or a folder of masks, each file named after its
-        region in `anatomy`'s or TotalSegmentator's words
+    path : .nii or .nii.gz of whole numbers; a folder of masks, each file named after its region in
+        `anatomy`'s or TotalSegmentator's words; or one file of DICOM segments or contours
     scheme : what the numbers mean: a name of `SCHEMES`, or a .csv, .tsv or .json file of numbers
-        and names; not needed for a folder, nor beside the table that `write_nifti` leaves
-    like : an image that the labels belong to
+        and names; not needed for a folder, nor beside the table that `write_nifti` leaves. DICOM
+        names its own regions; a file of numbers, or of names as drawn, and regions says otherwise
+    like : the image that the labels belong to; RTSTRUCT has no grid of its own and needs it
 
     Returns
     -------
@@ -49,15 +53,18 @@ def labels(
     GridError : the labels, or the masks among themselves, do not lie on one grid.
     """
     path = existing(path)
-    found = _from_masks(path, scheme) if path.is_dir() else _from_numbers(path, scheme)
+    if path.is_dir():
+        found = _from_masks(path, scheme)
+    elif is_nifti(path):
+        found = _from_numbers(path, scheme)
+    else:
+        found = _from_dicom(path, scheme, like)
     if like is not None:
         check_same_grid(like, found)
     return found
 
 
 def _from_numbers(path: Path, scheme: str | Path | None) -> LabelMap:
-    if not is_nifti(path):
-        raise InputError(f"{path.name!r} is no label map; name a .nii or .nii.gz file, or a folder")
     if scheme is None:
         scheme = labels_table(path)
         if not scheme.is_file():
@@ -86,6 +93,25 @@ def _from_numbers(path: Path, scheme: str | Path | None) -> LabelMap:
         origin=origin,
         source=Source(series=content_hash(array, affine), flags=tuple(flags)),
     )
+
+
+def _from_dicom(path: Path, scheme: str | Path | None, like: Image | None) -> LabelMap:
+    header = read_header(path)
+    modality = header.modality if header is not None else ""
+    if modality == "SEG":
+        words = named_regions(scheme)
+        numbered = {int(word): name for word, name in words.items() if word.isdigit()}
+        return read_seg(path, like=like, names={**words, **numbered})
+    if modality != "RTSTRUCT":
+        raise InputError(
+            f"{path.name!r} is no label map{f' but {modality}' if modality else ''}; name a .nii "
+            "or .nii.gz file, a folder of masks, or a DICOM SEG or RTSTRUCT"
+        )
+    if like is None:
+        raise InputError(
+            "contours have no grid of their own; give the image that they were drawn on as like="
+        )
+    return read_rtstruct(path, like=like, scheme=scheme)
 
 
 def _label_array(file: NiftiFile) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -131,7 +157,9 @@ def _unknown_message(
     known: Mapping[int, str],
 ) -> str:
     counted = [
-        f"{number} ({int(np.count_nonzero(array == number))} voxels)" for number in unknown[:3]
+        f"{number} ({voxels} voxel{'' if voxels == 1 else 's'})"
+        for number in unknown[:3]
+        for voxels in [int(np.count_nonzero(array == number))]
     ]
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
     fits = [name for name, regions in SCHEMES.items() if set(present) <= set(regions)]

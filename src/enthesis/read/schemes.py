@@ -174,6 +174,33 @@ def scheme_regions(scheme: str | Path) -> tuple[Mapping[int, str], str]:
     """
     if str(scheme) in SCHEMES:
         return SCHEMES[str(scheme)], "given"
+    pairs, origin = _pairs(scheme)
+    return _checked(pairs, Path(scheme)), origin
+
+
+def named_regions(scheme: str | Path | None) -> Mapping[str, str]:
+    """Words of a table → region, for files that bring names of their own.
+
+    Parameters
+    ----------
+    scheme : a .csv, .tsv or .json file; None, or a name of `SCHEMES`, says nothing of such names
+
+    Raises
+    ------
+    InputError : no table, or a name that is not known.
+    """
+    if scheme is None or str(scheme) in SCHEMES:
+        return {}
+    words: dict[str, str] = {}
+    for where, word, name in _pairs(scheme)[0]:
+        try:
+            words[str(word).strip()] = region_name(str(name).strip())
+        except InputError as error:
+            raise InputError(f"{Path(scheme).name!r}, {where}: {error}") from None
+    return words
+
+
+def _pairs(scheme: str | Path) -> tuple[list[tuple[str, Any, Any]], str]:
     path = Path(scheme)
     if path.suffix.lower() not in {".csv", ".tsv", ".json"}:
         raise InputError(
@@ -181,12 +208,9 @@ def scheme_regions(scheme: str | Path) -> tuple[Mapping[int, str], str]:
             ".csv, .tsv or .json file of numbers and names"
         )
     path = existing(path)
-    origin = "given"
     if path.suffix.lower() == ".json":
-        pairs, origin = _json_pairs(path)
-    else:
-        pairs = _table_pairs(path)
-    return _checked(pairs, path), origin
+        return _json_pairs(path)
+    return _table_pairs(path), "given"
 
 
 def _checked(pairs: Iterable[tuple[str, Any, Any]], path: Path) -> dict[int, str]:

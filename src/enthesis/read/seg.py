@@ -17,13 +17,27 @@ from enthesis._optional import optional
 from enthesis.anatomy import Code, region
 from enthesis.errors import GridError, InputError
 from enthesis.image import GRID_TOLERANCE_MM, Image, LabelMap, Source, check_same_grid
-from enthesis.read.dicom_codes import SIDES, category_code, level_code, structure_code
+from enthesis.read.dicom_codes import SIDES, category_code, level_code, private_code, structure_code
+from enthesis.read.dicom_objects import understanding
 from enthesis.read.dicom_source import source_series
 from enthesis.read.seg_frames import Segments, open_segments
 from enthesis.read.volume import content_hash, fill_ras
 
 SERIES_NUMBER = 9001
 """Beyond what scanners count to, so that viewers list the derived series last."""
+
+
+MANUAL = Code("DCM", "123109", "Manual Processing")
+
+ALGORITHM_FAMILIES = {
+    "automatic": private_code("automatic"),
+    "model": Code("DCM", "123110", "Artificial Intelligence"),
+}
+"""Family of an algorithm by the origin of a label map.
+
+CID 7162 has a word for a learned model and for drawing by hand, but none that covers thresholds,
+shapes and neighbourhoods together; it may be extended, so that what is automatic is only said so.
+"""
 
 
 def write_seg(
@@ -87,7 +101,7 @@ def read_seg(
     path: str | Path,
     *,
     like: Image | None = None,
-    names: Mapping[int, str] | None = None,
+    names: Mapping[Any, str] | None = None,
     threshold: float = 0.5,
 ) -> LabelMap:
     """Label map of a DICOM SEG file.
@@ -97,8 +111,8 @@ def read_seg(
     path : one SEG file: binary, fractional or label map
     like : the image that the segments belong to; the map then has its whole grid. Without it, the
         map reaches from the first to the last slice that has a segment
-    names : segment number → region of `anatomy`; read from the segments' labels and codes if not
-        given
+    names : segment number, or label, → region of `anatomy`; read from the segments' labels and
+        codes if not given
     threshold : share from which a voxel of a fractional segment counts, 0 to 1
 
     Returns
@@ -112,8 +126,9 @@ def read_seg(
     """
     if not 0 < threshold <= 1:
         raise InputError(f"the threshold is a share above 0 and up to 1, got {threshold!r}")
-    segments = open_segments(path, names)
-    array = _labelled(segments, threshold)
+    with understanding(path):
+        segments = open_segments(path, names)
+        array = _labelled(segments, threshold)
     turned, affine = fill_ras((plane.T for plane in array), segments.shape, segments.affine)
     if like is not None:
         turned, affine = _on_grid(turned, affine, like)
@@ -178,10 +193,7 @@ def _description(hd: Any, number: int, name: str, origin: str) -> Any:
     level = level_code(known.level)
     kind, _, algorithm = origin.partition(":")
     machine = kind in {"automatic", "model"}
-    family = {
-        "automatic": Code("DCM", "123101", "Neighborhood Analysis"),
-        "model": Code("DCM", "123110", "Artificial Intelligence"),
-    }.get(kind, Code("DCM", "123109", "Manual Processing"))
+    family = ALGORITHM_FAMILIES.get(kind, MANUAL)
     title, _, version = algorithm.rpartition(" ")
     by = hd.AlgorithmIdentificationSequence(
         name=title or algorithm or kind,

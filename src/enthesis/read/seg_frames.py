@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import iter_pixels
 
 from enthesis.errors import InputError
 from enthesis.read.dicom_codes import segment_region
 from enthesis.read.dicom_geometry import SAME_PLACE_MM, UNEVEN_SHARE
-from enthesis.read.files import existing
+from enthesis.read.dicom_objects import dicom_object
 
 Floats = NDArray[np.float64]
 
@@ -59,21 +57,22 @@ class Segments:
     def frames(self) -> Iterator[tuple[int, int | None, NDArray[Any]]]:
         """Yield slice, segment and (rows, columns) pixels of each frame."""
         try:
-            yield from zip(self.planes, self.numbers, iter_pixels(self.dataset), strict=True)
+            pixels = _bits(self.dataset) if _is_packed(self.dataset) else iter_pixels(self.dataset)
+            yield from zip(self.planes, self.numbers, pixels, strict=True)
         except Exception as error:  # decoders raise what they like on damaged data
             raise InputError(
                 f"the pixels of the SEG cannot be decoded ({error}); export it again"
             ) from error
 
 
-def open_segments(path: str | Path, names: Mapping[int, str] | None) -> Segments:
+def open_segments(path: str | Path, names: Mapping[Any, str] | None) -> Segments:
     """Place the frames of a SEG file.
 
     Raises
     ------
     InputError : no SEG, an unnamed segment, or frames on no regular stack of slices.
     """
-    dataset = _read(existing(path))
+    dataset = dicom_object(path, "SEG")
     kind = str(dataset.get("SegmentationType", ""))
     described = dataset.get("SegmentSequence") or []
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
@@ -111,27 +110,38 @@ def open_segments(path: str | Path, names: Mapping[int, str] | None) -> Segments
     )
 
 
-def _read(path: Path) -> Dataset:
-    try:
-        dataset = dcmread(path)
-    except (InvalidDicomError, OSError, EOFError) as error:
-        raise InputError(f"{path.name!r} is not a DICOM file; name a DICOM SEG") from error
-    if dataset.get("Modality") != "SEG":
-        raise InputError(
-            f"{path.name!r} is DICOM of modality {dataset.get('Modality', 'unknown')!r}, not SEG"
-        )
-    return dataset
+def _is_packed(dataset: Dataset) -> bool:
+    return (
+        dataset.get("BitsAllocated") == 1 and not dataset.file_meta.TransferSyntaxUID.is_compressed
+    )
 
 
-def _names(described: Any, names: Mapping[int, str] | None) -> dict[int, str]:
+def _bits(dataset: Dataset) -> Iterator[NDArray[Any]]:
+    """Yield frames of single bits, (rows, columns).
+
+    Frames follow each other without a gap, so that most begin and end within a byte; pydicom loses
+    bits of those that reach over one byte more than others.
+    """
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    size = shape[0] * shape[1]
+    packed = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    for frame in range(int(dataset.NumberOfFrames)):
+        first, last = frame * size, (frame + 1) * size
+        bits = np.unpackbits(packed[first // 8 : -(-last // 8)], bitorder="little")
+        yield bits[first % 8 : first % 8 + size].reshape(shape)
+
+
+def _names(described: Any, names: Mapping[Any, str] | None) -> dict[int, str]:
     found = {}
     for segment in described:
         number = int(segment.SegmentNumber)
         # A label-map SEG may describe its background as segment 0.
         if number == 0:
             continue
-        if names is not None and number in names:
-            found[number] = names[number]
+        label = str(segment.get("SegmentLabel", "")).strip()
+        given = (names or {}).get(number) or (names or {}).get(label)
+        if given:
+            found[number] = given
             continue
         try:
             found[number] = segment_region(segment)

@@ -40,7 +40,21 @@ def table(path: str | Path) -> pd.DataFrame:
     InputError : not such a table; the message has the row, and the column where there is one.
     """
     path = existing(path)
-    rows = _rows(_text(path), path)
+    return table_of_rows(_rows(_text(path), path), path)
+
+
+def table_of_rows(rows: list[tuple[int, list[str]]], path: Path) -> pd.DataFrame:
+    """Table of cells that were read as words, whatever kind of file they stood in.
+
+    Parameters
+    ----------
+    rows : each filled row's number and its cells without surrounding spaces
+    path : the file, named in messages
+
+    Raises
+    ------
+    InputError : as for `table`.
+    """
     header = _header(rows, path)
     cells: dict[int, list[str]] = {}
     for number, row in rows[1:]:

@@ -39,6 +39,8 @@ class VertebralBody:
     box : the part of the grid that holds it
     middle : index along K of the slice nearest to the body's centre
     first, last : slices of the body's height, along K, both included
+    bottom, top : where its height begins and ends, along K in slices, between them too; a slice
+        reaches half a step to either side of its index
     method : how the body was found
     cut : whether it reaches the first or last slice of the scan
     """
@@ -49,6 +51,8 @@ class VertebralBody:
     middle: int
     first: int
     last: int
+    bottom: float
+    top: float
     method: str
     cut: bool
 
@@ -112,7 +116,8 @@ def _locate(
 ) -> VertebralBody:
     per_slice: NDArray[Any] = np.count_nonzero(mask, axis=(0, 1))
     start = box[2].start
-    in_height = np.flatnonzero(per_slice >= BODY_HEIGHT_SHARE * per_slice.max())
+    wanted = BODY_HEIGHT_SHARE * per_slice.max()
+    in_height = np.flatnonzero(per_slice >= wanted)
     centre = float(np.average(np.arange(per_slice.size), weights=per_slice))
     occupied = np.flatnonzero(per_slice)
     return VertebralBody(
@@ -122,6 +127,16 @@ def _locate(
         middle=start + int(np.floor(centre + 0.5)),
         first=start + int(in_height[0]),
         last=start + int(in_height[-1]),
+        bottom=start + _crossing(per_slice, int(in_height[0]), -1, wanted),
+        top=start + _crossing(per_slice, int(in_height[-1]), 1, wanted),
         method=method,
         cut=bool(start + occupied[0] == 0 or start + occupied[-1] == n_slices - 1),
     )
+
+
+def _crossing(per_slice: NDArray[Any], end: int, step: int, wanted: float) -> float:
+    """Where the cut falls below `wanted` past the last slice that reaches it."""
+    beyond = end + step
+    outside = float(per_slice[beyond]) if 0 <= beyond < per_slice.size else 0.0
+    inside = float(per_slice[end])
+    return end + step * (inside - wanted) / (inside - outside)
