@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.stats import gamma
 
 from enthesis.errors import InputError
 from enthesis.image import Echoes, Image
@@ -28,6 +30,25 @@ BRIGHT_PERCENTILE = 99
 
 SEARCH_REACH_PPM = 5.0
 """Largest field offset looked for when unevenly spaced echoes tell all offsets apart, ppm."""
+
+DIM = 0.2
+"""Noise is looked for below this share of the brightest voxels: an SNR of some 5 to 7 there."""
+
+NOISE_TAIL = 0.05
+"""Share of pure noise that passes as signal before its neighbours are asked."""
+
+NOISY = 0.35
+"""Least variation over the echoes, SD over mean of a voxel's magnitudes, that tells noise (0.5 by
+Rayleigh's distribution) from faint tissue, whose echoes resemble each other."""
+
+SURROUNDED = 0.5
+"""A dim voxel counts as tissue where more than this share of its 3 x 3 voxels is clear of noise."""
+
+ALONE = 0.25
+"""A voxel with no more than this share of clear ones about it, itself among them, is noise."""
+
+FEWEST_NOISE = 200
+"""Fewer dim voxels tell nothing of the noise."""
 
 DOUBTFUL_SHARE = 5
 """More voxels than this with a negative swap margin are flagged, %."""
@@ -164,8 +185,37 @@ def _foreground(array: NDArray[np.generic]) -> NDArray[np.bool_]:
     bright = float(np.percentile(energy, BRIGHT_PERCENTILE))
     if bright == 0:
         raise InputError("no signal: at least 99 % of the voxels are zero in every echo")
-    inside: NDArray[np.bool_] = energy > BACKGROUND**2 * bright
+    bright_enough: NDArray[np.bool_] = energy > BACKGROUND**2 * bright
+    clear = bright_enough & (energy > _noise_energy(array, energy, DIM**2 * bright))
+    # What is dim within tissue, like ligament, stays; what is clear alone in the dark is noise.
+    around = ndimage.uniform_filter(clear.astype(np.float32), size=(3, 3, 1))
+    inside: NDArray[np.bool_] = bright_enough & ((clear & (around > ALONE)) | (around > SURROUNDED))
     return inside
+
+
+def _noise_energy(array: NDArray[np.generic], energy: NDArray[np.float32], dim: float) -> float:
+    """Energy that noise alone hardly passes, 0 where no noise can be told from tissue.
+
+    Notes
+    -----
+    The energy of noise over n echoes follows a gamma distribution of shape n, whose logarithm is
+    most frequent at n times its scale. The most frequent energy of the dim voxels is taken for it
+    if the echoes there vary as those of noise do.
+    """
+    n = array.shape[3]
+    low = energy[(energy > 0) & (energy < dim)]
+    if n < 3 or low.size < FEWEST_NOISE:
+        return 0.0
+    logs = np.log(low)
+    counts, edges = np.histogram(logs, bins=np.arange(logs.min(), logs.max() + 0.1, 0.1))
+    smooth = np.convolve(counts, np.ones(5), mode="same")
+    peak = float(edges[int(np.argmax(smooth))] + 0.05)
+    near = np.flatnonzero(np.abs(np.log(np.maximum(energy.ravel(), np.exp(-80.0))) - peak) < 0.3)
+    chosen = near[:: max(1, near.size // N_PROBES)]
+    magnitudes = np.abs(array.reshape(-1, n)[chosen])
+    if np.median(magnitudes.std(axis=1) / magnitudes.mean(axis=1)) < NOISY:
+        return 0.0
+    return float(np.exp(peak) / n * gamma.isf(NOISE_TAIL, n))
 
 
 def _runs_backwards(problem: Problem) -> bool:

@@ -226,9 +226,11 @@ def _discs(
             distance = _distances(flat.shape, i, j, spacing)
             inner = flat[distance <= INNER_SHARE * radius]
             around = flat[(distance > 1.2 * radius) & (distance <= 1.5 * radius)]
-            if inner.std() > EVENNESS_HU:
+            # A blot inside a rod, at a level of the rod's own HU, has no step around it.
+            step = inner.mean() - np.median(around)
+            if inner.std() > EVENNESS_HU or step < CONTRAST_HU:
                 continue
-            half = (inner.mean() + np.median(around)) / 2
+            half = inner.mean() - step / 2
             disc = _Disc(i=float(i), j=float(j), radius=radius, mean=float(inner.mean()))
             found.append((abs(level - half), disc))
     kept: list[_Disc] = []

@@ -16,7 +16,7 @@ from enthesis.phantom.scene import NUMBERS, Scene
 from enthesis.phantom.spine import Piece
 from enthesis.phantom.trunk import extent
 
-FINEST_MM = 1.0
+FINEST_MM = 1.5
 """Samples lie at most this far apart, mm, and each is softened over its own size."""
 
 SPACING_MM = (0.5, 8.0)
@@ -32,14 +32,19 @@ class Grid:
 
     Parameters
     ----------
-    x, y, z : centres of the columns, rows and slices, mm
-    spacing_mm : distance between them, mm
+    x, y : centres of the columns and rows, mm; of a tilted scan y is level, not along the slice
+    z : of the slices where y is 0, mm
+    spacing_mm : distance between neighbouring voxels to the right, along the slice, and up, mm
+    thickness_mm : of the slices, upwards, mm
+    rise : of a slice per mm to the front; 0 without tilt
     """
 
     x: Reals
     y: Reals
     z: Reals
     spacing_mm: tuple[float, float, float]
+    thickness_mm: float
+    rise: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,23 +54,41 @@ class Grid:
     @property
     def affine(self) -> NDArray[np.float64]:
         """Voxel index → mm."""
-        affine = np.diag([*self.spacing_mm, 1.0])
-        affine[:3, 3] = self.x[0], self.y[0], self.z[0]
+        affine = np.diag([self.spacing_mm[0], self.level_step, self.spacing_mm[2], 1.0])
+        affine[2, 1] = self.rise * self.level_step
+        affine[:3, 3] = self.x[0], self.y[0], self.z[0] + self.rise * self.y[0]
         return affine
 
+    @property
+    def level_step(self) -> float:
+        """Distance between rows as seen from above, mm."""
+        return self.spacing_mm[1] / math.sqrt(1 + self.rise**2)
 
-def grid_around(settled: Scene, spacing_mm: tuple[float, float, float]) -> Grid:
+
+def grid_around(
+    settled: Scene,
+    spacing_mm: tuple[float, float, float],
+    *,
+    thickness_mm: float | None = None,
+    tilt_deg: float = 0.0,
+) -> Grid:
     """The whole trunk from T12 to S1.
 
-    Raises
-    ------
-    InputError : a spacing outside `SPACING_MM`.
+    Parameters
+    ----------
+    settled : the body
+    spacing_mm : distance between voxels
+    thickness_mm : of the slices; None for their distance
+    tilt_deg : of the gantry; positive raises the front
     """
+    rise = math.tan(math.radians(tilt_deg))
+    steps = spacing_mm[0], spacing_mm[1] * math.cos(math.radians(tilt_deg)), spacing_mm[2]
     x, y, z = (
         low + step * (np.arange(math.ceil((high - low) / step)) + 0.5)
-        for (low, high), step in zip(extent(settled.curve, settled.body), spacing_mm, strict=True)
+        for (low, high), step in zip(extent(settled.curve, settled.body), steps, strict=True)
     )
-    return Grid(x=x, y=y, z=z, spacing_mm=spacing_mm)
+    thickness = spacing_mm[2] if thickness_mm is None else thickness_mm
+    return Grid(x=x, y=y, z=z, spacing_mm=spacing_mm, thickness_mm=thickness, rise=rise)
 
 
 def check_spacing(spacing_mm: tuple[float, float, float]) -> None:
@@ -80,11 +103,12 @@ def check_spacing(spacing_mm: tuple[float, float, float]) -> None:
 
 def slices(
     settled: Scene, grid: Grid, paint: Paint, *, empty: tuple[float, ...]
-) -> Iterator[NDArray[np.float32]]:
-    """Means over the voxels of each slice, (C, I, J), from the feet up.
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    """Means over the voxels of each slice, (C, I, J), and its labels, (I, J), from the feet up.
 
     Each slice is the mean of thin cuts. On each cut every shape is laid over those before it with
-    the share of the sample that it covers, so edges show partial volume.
+    the share of the sample that it covers, so edges show partial volume. A voxel has the label of
+    the shape at its centre.
 
     Parameters
     ----------
@@ -93,44 +117,58 @@ def slices(
     paint : what a piece holds
     empty : what a place without any piece holds
     """
-    splits = [math.ceil(step / FINEST_MM - 1e-9) for step in grid.spacing_mm]
+    steps = grid.spacing_mm[0], grid.level_step, grid.thickness_mm
+    splits = [math.ceil(step / FINEST_MM - 1e-9) for step in steps]
     x, y = (
         _split(axis, step, n)
-        for axis, step, n in zip((grid.x, grid.y), grid.spacing_mm[:2], splits[:2], strict=True)
+        for axis, step, n in zip((grid.x, grid.y), steps[:2], splits[:2], strict=True)
     )
-    size = np.float32((grid.spacing_mm[0] / splits[0] + grid.spacing_mm[1] / splits[1]) / 2)
+    size = np.float32((steps[0] / splits[0] + steps[1] / splits[1]) / 2)
     start = np.asarray(empty, dtype=np.float32)[:, None, None]
+    # Where a sample lies in the middle of each voxel it tells the label too.
+    centred = all(n % 2 for n in splits)
+    middle = tuple(slice(n // 2, None, n) for n in splits[:2])
     for z in grid.z:
         slab = np.zeros((len(empty), grid.x.size, grid.y.size), dtype=np.float32)
-        for cut in _split(np.array([z]), grid.spacing_mm[2], splits[2]):
-            plane = axial_plane(settled.curve, x, y, float(cut))
+        labels = np.empty((0, 0), dtype=np.uint8) if centred else _labels(settled, grid, float(z))
+        for number, cut in enumerate(_split(np.array([z]), grid.thickness_mm, splits[2])):
+            plane = axial_plane(settled.curve, x, y, float(cut), rise=grid.rise)
             values = np.repeat(np.repeat(start, x.size, axis=1), y.size, axis=2)
+            named = centred and number == splits[2] // 2
+            owner = np.zeros((x.size, y.size), dtype=np.uint8) if named else None
             for piece in settled.pieces(plane):
                 covered = np.clip(piece.depth / size + np.float32(0.5), 0, 1)
                 for channel, value in zip(values, paint(piece), strict=True):
                     under = channel[piece.box]
                     under += covered * (np.asarray(value, dtype=np.float32) - under)
+                if owner is not None and piece.region is not None:
+                    owner[piece.box][covered > np.float32(0.5)] = NUMBERS[piece.region]
+            if owner is not None:
+                labels = owner[middle]
             parts = values.reshape(len(empty), grid.x.size, splits[0], grid.y.size, splits[1])
             slab += parts.mean(axis=(2, 4))
-        yield slab / np.float32(splits[2])
+        yield slab / np.float32(splits[2]), labels
 
 
-def label_map(settled: Scene, grid: Grid, source: Source) -> LabelMap:
-    """The regions; a voxel has the label of the shape at its centre."""
-    # In memory the first index runs fastest, as it does in files.
-    labels = np.zeros(grid.shape, dtype=np.uint8, order="F")
-    for k, z in enumerate(grid.z):
-        plane = axial_plane(settled.curve, grid.x, grid.y, float(z))
-        for piece in settled.pieces(plane):
-            under = labels[:, :, k][piece.box]
-            under[np.broadcast_to(piece.depth > 0, under.shape)] = NUMBERS[piece.region]
+def label_map(settled: Scene, grid: Grid, labels: NDArray[np.uint8], source: Source) -> LabelMap:
+    """The regions of a body as a label map."""
     return LabelMap(
         array=labels,
         affine=grid.affine,
-        names={number: name for name, number in NUMBERS.items() if name},
+        names=settled.names(),
         origin="given",
         source=source,
     )
+
+
+def _labels(settled: Scene, grid: Grid, z: float) -> NDArray[np.uint8]:
+    owner = np.zeros((grid.x.size, grid.y.size), dtype=np.uint8)
+    plane = axial_plane(settled.curve, grid.x, grid.y, z, rise=grid.rise)
+    for piece in settled.pieces(plane):
+        if piece.region is not None:
+            under = owner[piece.box]
+            under[np.broadcast_to(piece.depth > 0, under.shape)] = NUMBERS[piece.region]
+    return owner
 
 
 def _split(axis: Reals, step: float, n: int) -> Reals:

@@ -138,7 +138,7 @@ def lumbar_dixon(
     grid = grid_around(settled, spacing_mm)
     uneven, coil, phase = (_drift(rng) for _ in range(3))
     phasor = _fat_phasor(times, field_strength)
-    water, fat, decay = _protons(settled, grid)
+    (water, fat, decay), regions = _protons(settled, grid)
     field = np.float32(field_offset_hz) * _over(uneven, grid, _tilt(grid))
     sensitivity = _over(coil, grid)
     common = np.exp(1j * np.pi * _over(phase, grid)) * (
@@ -156,7 +156,7 @@ def lumbar_dixon(
     held = np.where(protons > 1e-3, 100 * fat / np.maximum(protons, 1e-3), np.nan)
     return DixonPhantom(
         echoes=replace(one, array=signal, affine=grid.affine),
-        labels=label_map(settled, grid, one.source),
+        labels=label_map(settled, grid, regions, one.source),
         truth=true_measurements(settled),
         fat_fraction=_image(held, "fat_fraction", grid, one.source),
         field_map=_image(field, "field_offset", grid, one.source),
@@ -219,8 +219,9 @@ def lumbar_mr(
         return (tissue.protons / of_fat * (of_water + share * (of_fat - of_water)),)
 
     clean = np.empty(grid.shape, dtype=np.float32, order="F")
-    for k, (seen,) in enumerate(slices(settled, grid, paint, empty=(0.0,))):
-        clean[..., k] = seen
+    regions = np.empty(grid.shape, dtype=np.uint8, order="F")
+    for k, ((seen,), named) in enumerate(slices(settled, grid, paint, empty=(0.0,))):
+        clean[..., k], regions[..., k] = seen, named
     clean *= np.float32(USUAL_SIGNAL) * (1 + np.float32(shading) * _over(coil, grid))
     seen = np.abs(clean + _complex_noise(rng, grid, snr))
     repetition, echo = TIMES_MS[weighting]
@@ -241,7 +242,7 @@ def lumbar_mr(
             quantity="signal",
             source=source,
         ),
-        labels=label_map(settled, grid, source),
+        labels=label_map(settled, grid, regions, source),
         truth=true_measurements(settled),
         body=settled.body,
     )
@@ -252,8 +253,10 @@ def _weight(weighting: Weighting, t1_ms: float, t2_ms: float) -> float:
     return (1 - math.exp(-repetition / t1_ms)) * math.exp(-echo / t2_ms)
 
 
-def _protons(settled: Scene, grid: Grid) -> tuple[NDArray[np.float32], ...]:
-    """Water and fat of each voxel, muscle's protons being 1, and its decay, 1/s."""
+def _protons(
+    settled: Scene, grid: Grid
+) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.uint8]]:
+    """Water, fat (muscle's protons being 1) and decay (1/s) of each voxel, and its region."""
 
     def paint(piece: Piece) -> tuple[ArrayLike, ...]:
         tissue = TISSUES[piece.tissue]
@@ -261,10 +264,11 @@ def _protons(settled: Scene, grid: Grid) -> tuple[NDArray[np.float32], ...]:
         return tissue.protons - fat, fat, tissue.protons * tissue.r2_star
 
     held = np.empty((3, *grid.shape), dtype=np.float32)
-    for k, seen in enumerate(slices(settled, grid, paint, empty=(0.0, 0.0, 0.0))):
-        held[..., k] = seen
+    regions = np.empty(grid.shape, dtype=np.uint8, order="F")
+    for k, (seen, named) in enumerate(slices(settled, grid, paint, empty=(0.0, 0.0, 0.0))):
+        held[..., k], regions[..., k] = seen, named
     water, fat, decay = held
-    return water, fat, decay / np.maximum(water + fat, np.float32(1e-3))
+    return (water, fat, decay / np.maximum(water + fat, np.float32(1e-3))), regions
 
 
 def _fat_phasor(times: NDArray[np.float64], field_strength: float) -> NDArray[np.complex128]:

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from enthesis.phantom.body import MUSCLES, LumbarBody
+from enthesis.phantom.body import MUSCLES, SIDES, LumbarBody
 from enthesis.phantom.geometry import Plane, Reals, SpineCurve, cross_plane, ellipse
-from enthesis.phantom.spine import Piece, spine_pieces
+from enthesis.phantom.spine import Piece, Rough, spine_pieces
 from enthesis.phantom.texture import SmoothField
-
-SIDES = ("left", "right")
 
 Scores = list[tuple[float, NDArray[np.float32]]]
 """Planes of one compartment: position along the spine, mm, and streak score of its points."""
@@ -28,11 +26,26 @@ CLEFT_MM = 1.3
 SEPTUM_SOFTNESS = 0.16
 """Width of the step from lean to fat, in units of the streak field's SD."""
 
+DIFFUSE_SHARE = {"streaks": 0.0, "homogeneous": 1.0, "lamellar": 0.15}
+"""Share of a compartment's fat that lies in every voxel alike, by pattern."""
+
+FIBRE_ORIGIN_A = -16.0
+"""The bundles of the back muscles fan out, seen from here; a in mm, at the midline."""
+
+FAN_RADIUS_MM = 40.0
+"""Distance from there at which a radian is taken for as many millimetres."""
+
+LAYER_MM = 6.0
+"""Distance from its attachment over which a replaced muscle's fat gives way to muscle, mm."""
+
 NO_FAT = 50.0
 """A streak score that no point reaches: the field's SD is about 1."""
 
 FAT_BY_LEVEL = (0.8, 0.9, 1.0, 1.1, 1.2)
 """Fat at L1 … L5 as a share of that asked for: infiltration grows towards the sacrum."""
+
+MOST_FAT = 0.95
+"""Largest share of fat that a compartment holds at any level."""
 
 FAT_SLAB_MM = 13.0
 """Reach above and below a body's middle over which a compartment's fat is set, mm."""
@@ -80,11 +93,11 @@ OUTLINES: Mapping[str, Outline] = {
         anchor=(24, -36),
     ),
     "quadratus_lumborum": Outline(
-        center_m=(38, 42, 49, 56, 62, 66, 68),
-        center_a=(-29, -29, -30, -30, -28, -26, -26),
-        radius_m=(6, 9, 12.5, 15, 16, 8, 1),
-        radius_a=(3, 5, 7.5, 10, 12, 5, 1),
-        turn_deg=14,
+        center_m=(37, 41, 46.5, 51.5, 56, 60, 62),
+        center_a=(-29, -29.5, -30.5, -31.5, -30, -28, -27),
+        radius_m=(6, 9.5, 14, 18, 19, 9, 1),
+        radius_a=(3, 4.5, 6.5, 8, 10, 5, 1),
+        turn_deg=12,
         power=2.0,
         anchor=(40, -28),
     ),
@@ -118,13 +131,22 @@ class Streaks:
 
     def score(self, plane: Plane) -> NDArray[np.float32]:
         """How readily each point turns to fat, (I, J), highest first."""
-        sheets = np.abs(self.sheets.on(plane))
+        ahead = plane.a - np.float32(FIBRE_ORIGIN_A)
+        away = np.hypot(plane.u, ahead)
+        round_it = np.float32(FAN_RADIUS_MM) * np.arctan2(plane.u, -ahead)
+        sheets = np.abs(self.sheets.at(round_it, away, plane.s))
         return np.asarray(
-            np.float32(0.18) * self.patches.on(plane)
-            + np.float32(0.13) * self.strands.on(plane)
+            np.float32(0.22) * self.patches.on(plane)
+            + np.float32(0.16) * self.strands.on(plane)
             - sheets,
             dtype=np.float32,
         )
+
+    def layers(self, plane: Plane, muscle: str) -> NDArray[np.float32]:
+        """The same where fat takes a muscle's place from its attachment outwards."""
+        m, a = OUTLINES[muscle].anchor
+        away = np.hypot(plane.m - np.float32(m), plane.a - np.float32(a)) / np.float32(LAYER_MM)
+        return np.asarray(np.float32(0.5) * self.patches.on(plane) - away, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,17 +157,22 @@ class Muscles:
     ----------
     s : (n,) positions, mm
     outlines : (muscle, side) → (4, n) centre m, centre a, radius m, radius a, mm
-    thresholds : (muscle, side) → (n,) streak score above which there is fat
+    thresholds : (muscle, side) → (n,) score above which there is fat
+    diffuse : muscle → (n,) share of fat that lies everywhere
     """
 
     s: Reals
     outlines: Mapping[tuple[str, str], Reals]
     thresholds: Mapping[tuple[str, str], Reals]
+    diffuse: Mapping[str, Reals]
 
     def fat(self, plane: Plane, muscle: str, side: str, score: Reals) -> NDArray[np.float32]:
         """Share of fat, 0..1, on a plane of points of that side."""
-        threshold = np.interp(plane.s, self.s, self.thresholds[muscle, side])
-        return _fat(score, threshold.astype(np.float32))
+        threshold, even = (
+            np.interp(plane.s, self.s, row).astype(np.float32)
+            for row in (self.thresholds[muscle, side], self.diffuse[muscle])
+        )
+        return np.asarray(even + (1 - even) * _fat(score, threshold))
 
     def depth(self, plane: Plane, muscle: str, side: str) -> Reals:
         """Depth inside a compartment, on a plane of points of its side."""
@@ -156,7 +183,8 @@ class Muscles:
         outline = OUTLINES[muscle]
         turn = np.deg2rad(outline.turn_deg)
         cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-        dm, da = plane.m - cm, plane.a - ca
+        # Signed, so that the other side's points lie far outside.
+        dm, da = (plane.u if side == "right" else -plane.u) - cm, plane.a - ca
         return ellipse(
             cos * dm + sin * da, cos * da - sin * dm, (0, 0), (rm, ra), power=outline.power
         )
@@ -171,7 +199,7 @@ def muscle_pieces(
         half = plane.part(box)
         if 0 in (half.x.shape[0], half.a.shape[1]):
             continue
-        score = streaks.score(half)
+        streaked = streaks.score(half)
         for muscle in MUSCLES:
             depth = muscles.depth(half, muscle, side)
             if muscle == "multifidus":
@@ -184,6 +212,8 @@ def muscle_pieces(
                 )
             if depth.max() < -1.5:
                 continue
+            pattern = body.compartment(muscle).pattern
+            score = streaks.layers(half, muscle) if pattern == "lamellar" else streaked
             fat = muscles.fat(half, muscle, side, score)
             hu = np.float32(body.lean_hu) + np.float32(body.fat_hu - body.lean_hu) * fat
             yield Piece(
@@ -197,17 +227,38 @@ def sized_muscles(body: LumbarBody, curve: SpineCurve, streaks: Streaks) -> Musc
     A compartment's cut depends on its neighbours, so the sizes are found by repeating: draw, count,
     scale by the root of wanted over found.
     """
-    scale = {(muscle, side): np.ones(5) for muscle in MUSCLES for side in SIDES}
+    levels = range(body.n_lumbar)
+    scale = {(muscle, side): np.ones(body.n_lumbar) for muscle in MUSCLES for side in SIDES}
     for _ in range(5):
         muscles = _scaled(scale, curve)
-        for level in range(5):
+        for level in levels:
             found = _cross_areas(muscles, body, curve, float(curve.middles[level + 1]))
             for (muscle, side), factor in scale.items():
-                wanted = body.wanted_area(muscle, side, level)
+                wanted = body.wanted_area(muscle, side, level) / body.size**2
                 area = found[muscle, side]
                 factor[level] *= np.clip(np.sqrt(wanted / max(area, 1.0)), 0.0, 1.6)
     muscles = _scaled(scale, curve)
-    return replace(muscles, thresholds=_fat_thresholds(muscles, body, curve, streaks))
+    order = np.argsort(curve.middles[1:-1])
+    fat = {muscle: _wanted_fat(body, muscle) for muscle in MUSCLES}
+    diffuse = {
+        muscle: np.interp(
+            muscles.s,
+            curve.middles[1:-1][order],
+            share[order] * DIFFUSE_SHARE[body.compartment(muscle).pattern],
+        )
+        for muscle, share in fat.items()
+    }
+    return replace(
+        muscles,
+        diffuse=diffuse,
+        thresholds=_fat_thresholds(muscles, body, curve, streaks, fat),
+    )
+
+
+def _wanted_fat(body: LumbarBody, muscle: str) -> Reals:
+    """Share of fat asked for at each lumbar level."""
+    by_level = np.array(body.at_levels(FAT_BY_LEVEL))
+    return np.minimum(body.compartment(muscle).fat_percent / 100 * by_level, MOST_FAT)
 
 
 def _scaled(scale: Mapping[tuple[str, str], Reals], curve: SpineCurve) -> Muscles:
@@ -220,15 +271,15 @@ def _scaled(scale: Mapping[tuple[str, str], Reals], curve: SpineCurve) -> Muscle
         # T12 and S1 are not set by the user: they grow with their neighbours.
         k = np.array([factor[0], *factor, factor[-1]])
         rows = (
-            outline.anchor[0] + (np.array(outline.center_m) - outline.anchor[0]) * k,
-            outline.anchor[1] + (np.array(outline.center_a) - outline.anchor[1]) * k,
-            np.array(outline.radius_m) * k,
-            np.array(outline.radius_a) * k,
+            outline.anchor[0] + (curve.tabulated(outline.center_m) - outline.anchor[0]) * k,
+            outline.anchor[1] + (curve.tabulated(outline.center_a) - outline.anchor[1]) * k,
+            curve.tabulated(outline.radius_m) * k,
+            curve.tabulated(outline.radius_a) * k,
         )
         outlines[muscle, side] = np.stack(
             [PchipInterpolator(curve.middles[order], row[order])(knots) for row in rows]
         )
-    return Muscles(s=s, outlines=outlines, thresholds={})
+    return Muscles(s=s, outlines=outlines, thresholds={}, diffuse={})
 
 
 def _cross_areas(
@@ -256,33 +307,40 @@ def _owners(
             if muscle == "multifidus":
                 owner[box][depth > -CLEFT_MM] = 0
             owner[box][depth > 0] = keys.index((muscle, side)) + 1
-    for piece in spine_pieces(plane, curve, body, 0.0):
-        owner[piece.box][piece.depth > 0] = 0
+    for piece in spine_pieces(plane, curve, body, Rough(grain=0.0, lumps=0.0)):
+        if piece.region is not None:
+            owner[piece.box][piece.depth > 0] = 0
     return owner, plane
 
 
 def _fat_thresholds(
-    muscles: Muscles, body: LumbarBody, curve: SpineCurve, streaks: Streaks
+    muscles: Muscles,
+    body: LumbarBody,
+    curve: SpineCurve,
+    streaks: Streaks,
+    wanted: Mapping[str, Reals],
 ) -> dict[tuple[str, str], Reals]:
     """Thresholds at which each compartment holds the fat asked for at each level.
 
     Between levels they run straight, so each level's fat depends on its neighbours too: every
     level is set in turn, several times over.
     """
-    middles = curve.middles[1:6]
+    middles = curve.middles[1:-1]
     levels = [_scores_around(float(middle), muscles, body, curve, streaks) for middle in middles]
     found = {}
     for key in muscles.outlines:
-        wanted = body.compartment(key[0]).fat_percent / 100 * np.array(FAT_BY_LEVEL)
+        share = wanted[key[0]]
+        even = share * DIFFUSE_SHARE[body.compartment(key[0]).pattern]
+        rest = (share - even) / (1 - even)
         thresholds = np.full(middles.size, NO_FAT)
-        if wanted[0] > 0:
+        if rest[0] > 1e-9:
             thresholds[:] = 0
             for _ in range(4):
                 for i, scores in enumerate(levels):
                     between = [
                         np.interp(s, middles[::-1], thresholds[::-1]) for s, _ in scores[key]
                     ]
-                    thresholds[i] += _lift(scores[key], between, wanted[i])
+                    thresholds[i] += _lift(scores[key], between, rest[i])
         found[key] = np.interp(muscles.s, middles[::-1], thresholds[::-1])
     return found
 
@@ -292,9 +350,11 @@ def _scores_around(
 ) -> dict[tuple[str, str], Scores]:
     scores: dict[tuple[str, str], Scores] = {key: [] for key in muscles.outlines}
     for s in np.linspace(middle - FAT_SLAB_MM, middle + FAT_SLAB_MM, 7):
-        owner, plane = _owners(muscles, body, curve, float(s), step=1.2)
-        score = streaks.score(plane)
+        owner, plane = _owners(muscles, body, curve, float(s), step=1.5)
+        streaked = streaks.score(plane)
         for number, key in enumerate(scores, start=1):
+            pattern = body.compartment(key[0]).pattern
+            score = streaks.layers(plane, key[0]) if pattern == "lamellar" else streaked
             scores[key].append((float(s), score[owner == number]))
     return scores
 
@@ -306,8 +366,8 @@ def _lift(scores: Scores, thresholds: list[float], share: float) -> float:
     )
     if margin.size == 0:
         return 0.0
-    low, high = -5.0, 5.0
-    for _ in range(25):
+    low, high = -12.0, 12.0
+    for _ in range(22):
         middle = (low + high) / 2
         if _fat(margin, np.float32(middle)).mean(dtype=np.float64) > share:
             low = middle

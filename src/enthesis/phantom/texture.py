@@ -37,7 +37,17 @@ class SmoothField:
     step: tuple[float, float, float]
 
     def at(self, x: Reals, a: Reals, s: Reals) -> NDArray[np.float32]:
-        """Values at columns x (I, 1) and rows (a, s) of shape (1, J): (I, J)."""
+        """Values at points that broadcast to (I, J); quicker for x (I, 1), a and s (1, J)."""
+        if x.shape[1] > 1 or a.shape[0] > 1 or s.shape[0] > 1:
+            places = [
+                np.broadcast_to((row - first) / step, np.broadcast_shapes(x.shape, a.shape))
+                for row, first, step in zip((x, a, s), self.origin, self.step, strict=True)
+            ]
+            # The lattice holds the splines' coefficients, so nothing is to be filtered first.
+            found = ndimage.map_coordinates(
+                self.lattice, places, order=2, prefilter=False, mode="nearest"
+            )
+            return np.asarray(found, dtype=np.float32)
         size = self.lattice.shape
         ix, wx = _spline(x[:, 0], self.origin[0], self.step[0], size[0])
         ia, wa = _spline(a[0], self.origin[1], self.step[1], size[1])
@@ -53,11 +63,11 @@ class SmoothField:
 
     def on(self, plane: Plane) -> NDArray[np.float32]:
         """Values on a plane in the coordinates of the spine."""
-        return self.at(plane.x, plane.a, plane.s)
+        return self.at(plane.u, plane.a, plane.s)
 
     def in_patient(self, plane: Plane) -> NDArray[np.float32]:
         """Values on a plane in the coordinates of the patient."""
-        return self.at(plane.x, plane.y, np.full_like(plane.y, plane.z))
+        return self.at(plane.x, plane.y, np.zeros_like(plane.y) + plane.z)
 
 
 def smooth_field(
@@ -81,10 +91,11 @@ def scanner_noise(
     *,
     spacing: tuple[float, float],
     sd: float,
+    grain_mm: float = NOISE_GRAIN_MM,
 ) -> NDArray[np.float32]:
     """Noise of one slice, (I, J) HU: grainy, without coarse drift, of this standard deviation."""
     white = rng.standard_normal(shape, dtype=np.float32)
-    grain = [NOISE_GRAIN_MM / d for d in spacing]
+    grain = [grain_mm / d for d in spacing]
     fine = ndimage.gaussian_filter(white, grain, mode="wrap")
     fine -= ndimage.gaussian_filter(white, [NOISE_LOW_CUT * g for g in grain], mode="wrap")
     return np.asarray(fine * np.float32(sd / max(float(fine.std()), 1e-6)))

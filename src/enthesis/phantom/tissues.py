@@ -31,6 +31,8 @@ class Tissue:
 
 TISSUES: Mapping[str, Tissue] = {
     "air": Tissue(0, 0, 0, 1, 1),
+    "CaHA": Tissue(0, 0, 0, 1, 1),
+    "K2HPO4": Tissue(0, 0, 0, 1, 1),
     "annulus": Tissue(0.70, 0, 70, 1000, 40),
     "blood": Tissue(0.95, 0, 15, 1440, 4),
     "bowel_content": Tissue(0.75, 0.02, 45, 1100, 85),
@@ -43,11 +45,13 @@ TISSUES: Mapping[str, Tissue] = {
     "ligament": Tissue(0.45, 0, 120, 700, 9),
     "liver": Tissue(0.92, 0.03, 42, 586, 46),
     "marrow": Tissue(0.80, 0.45, 95, 700, 55),
+    "metal": Tissue(0, 0, 0, 1, 1),
     "muscle": Tissue(1.00, 0.01, 36, 1008, 44),
     "nucleus": Tissue(0.95, 0, 20, 1200, 105),
     "skin": Tissue(0.70, 0.10, 80, 900, 30),
     "spleen": Tissue(0.98, 0, 30, 1057, 79),
     "urine": Tissue(1.10, 0, 5, 3500, 1000),
+    "vein": Tissue(0.95, 0.1, 25, 1400, 150),
 }
 """Tissues by name, rounded from the literature or set by eye where it is silent.
 
