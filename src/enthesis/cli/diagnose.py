@@ -34,8 +34,9 @@ def diagnose(
     Parameters
     ----------
     subjects
-        CSV or TSV: a row per subject with columns such as sex, age, height_m, t_score_total_hip,
-        grip_strength; or the measurements.csv of enthesis measure.
+        CSV, TSV, XLSX or Parquet: a row per subject with columns such as sex, age, height (cm),
+        t_score_total_hip or "Femoral neck T-score", grip_strength; or the measurements.csv of
+        enthesis measure.
     output
         CSV or Parquet file for the findings: a row per subject and criterion.
     people

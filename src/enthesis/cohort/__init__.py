@@ -10,6 +10,7 @@ from enthesis.cohort.decision import (
     decision_curve,
     reclassification,
 )
+from enthesis.cohort.deming import DemingLine, deming
 from enthesis.cohort.differences import (
     Difference,
     Group,
@@ -77,6 +78,7 @@ __all__ = [
     "Contrast",
     "CrossValidation",
     "DecisionCurve",
+    "DemingLine",
     "Difference",
     "Group",
     "GroupStudy",
@@ -110,6 +112,7 @@ __all__ = [
     "concordance",
     "contrast",
     "decision_curve",
+    "deming",
     "describe",
     "fleiss_kappa",
     "glass_delta",

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,56 +17,14 @@ from enthesis.diagnosis import CRITERIA
 from enthesis.diagnosis.criteria import CANNOT_TELL, DOES_NOT_APPLY, Criterion, Verdict, chosen
 from enthesis.diagnosis.inputs import Columns, Input, columns_of
 from enthesis.errors import InputError
+from enthesis.pipeline.diagnose_masses import with_limb_mass
+from enthesis.read.device_values import values
 
 LONG = ("subject", "quantity", "value", "region", "side", "level")
 """Columns that tell a long table, as `enthesis measure` writes it, from a wide one."""
 
 FIELDS = ("sex", "age", "height_m", "weight_kg", "bmi")
 """What a criterion may ask of the person rather than of a measurement."""
-
-UNITS: dict[tuple[str, str], float] = {
-    ("cm", "m"): 0.01,
-    ("mm", "cm"): 0.1,
-    ("m", "cm"): 100.0,
-    ("g", "kg"): 0.001,
-    ("lb", "kg"): 0.45359237,
-    ("cm2", "mm2"): 100.0,
-    ("cm/s", "m/s"): 0.01,
-    ("km/h", "m/s"): 1 / 3.6,
-    ("mg/cm2", "g/cm2"): 0.001,
-    ("g/cm3", "mg/cm3"): 1000.0,
-    ("min", "s"): 60.0,
-}
-"""From the unit of a header to that of the quantity: multiply by this."""
-
-LIMITS: dict[str, tuple[float, float]] = {
-    "age": (0, 130),
-    "height_m": (0.3, 2.8),
-    "weight_kg": (0.5, 650),
-    "bmi": (5, 150),
-    "grip_strength": (0, 150),
-    "gait_speed": (0, 12),
-    "chair_stand_time": (0, 1800),
-    "tug_time": (0, 1800),
-    "walk_400m_time": (0, 7200),
-    "sppb_score": (0, 12),
-    "sarc_f_score": (0, 10),
-    "calf_circumference": (5, 120),
-    "body_fat_percent": (0, 100),
-    "appendicular_lean_mass": (0.5, 120),
-    "appendicular_lean_mass_index": (0.5, 40),
-    "appendicular_muscle_mass_bia": (0.5, 120),
-    "appendicular_muscle_mass_index_bia": (0.5, 40),
-}
-"""Wider than any living person; catches cm for m, g for kg, and scores that do not exist."""
-
-HEADER = re.compile(r"(?P<name>.*?)\s*[\(\[](?P<unit>[^\)\]]*)[\)\]]")
-
-SEXES = {"f": "female", "female": "female", "woman": "female", "w": "female"} | {
-    "m": "male",
-    "male": "male",
-    "man": "male",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,9 +96,10 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
 
     Parameters
     ----------
-    table : a row per subject, with the inputs of criteria as columns (units in brackets are
-        converted: "height (cm)"), or the long table of `enthesis measure` with sex, age, height_m
-        and weight_kg as further columns
+    table : a row per subject, with the inputs of criteria as columns, under our names or as devices
+        head them ("Femoral neck T-score", "height (cm)"; see `read.values`), or the long table of
+        `enthesis measure` with sex, age, height_m and weight_kg as further columns. Where it is not
+        given, appendicular lean mass is worked out of the limbs of a DXA scan
     criteria : names; every verified criterion if not given
 
     Returns
@@ -157,11 +114,11 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
     """
     wanted = chosen(CRITERIA, criteria)
     long = set(LONG) <= set(table.columns)
-    wide = _widened(table) if long else _tidied(table)
+    found = values(_widened(table) if long else table).checked()
+    wide, parts = with_limb_mass(found.table, found.columns)
     subjects = _subjects(wide)
     inputs = tuple(dict.fromkeys(one for criterion in wanted for one in criterion.inputs))
     columns = columns_of(wide, inputs)
-    _check_limits(columns, wide)
     judged = tuple(one for criterion in wanted if (one := _judged(criterion, columns)) is not None)
     if not judged:
         asked = sorted({one.name for one in inputs if one.name not in FIELDS})
@@ -169,7 +126,7 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
             "no criterion can tell of any subject from these columns; criteria ask, among others, "
             f"for {', '.join(asked[:8])}; 'enthesis diagnose --list' prints all"
         )
-    asked_for = {"subject", *FIELDS, *(one.name for one in inputs)}
+    asked_for = {"subject", *FIELDS, *parts, *(one.name for one in inputs)}
     asked_for |= {f"{name}_{side}" for name in asked_for for side in ("left", "right")}
     return Diagnoses(
         subjects=subjects,
@@ -199,43 +156,6 @@ def catalogue(criteria: Iterable[Criterion] = CRITERIA) -> pd.DataFrame:
     )
 
 
-def _tidied(table: pd.DataFrame) -> pd.DataFrame:
-    """Headers without their units, values in the quantities' own, sexes as words."""
-    units = {one.name: one.unit for criterion in CRITERIA for one in criterion.inputs}
-    tidied = {}
-    for header in table.columns:
-        column = table[header]
-        found = HEADER.fullmatch(str(header))
-        name = (found["name"] if found else str(header)).strip()
-        if name in {"height", "weight"}:
-            name = {"height": "height_m", "weight": "weight_kg"}[name]
-        if found and name in units and found["unit"] != units[name]:
-            factor = UNITS.get((found["unit"], units[name]))
-            if factor is None:
-                raise InputError(
-                    f"column {header!r} is in {found['unit']!r}, but {name} is in "
-                    f"{units[name] or 'no unit'!r}; convert it"
-                )
-            # Text stays as it is: whoever reads the column names its row.
-            column = column * factor if pd.api.types.is_numeric_dtype(column) else column
-        if name in tidied:
-            raise InputError(f"two columns hold {name!r}; keep one of them")
-        tidied[name] = column
-    if "sex" in tidied:
-        tidied["sex"] = _sexes(tidied["sex"])
-    return pd.DataFrame(tidied, index=table.index)
-
-
-def _sexes(column: pd.Series[Any]) -> pd.Series[Any]:
-    words = column.map(lambda word: word if pd.isna(word) else str(word).strip().lower())
-    unknown = words[words.notna() & ~words.isin(SEXES)]
-    if len(unknown):
-        raise InputError(
-            f"row {unknown.index[0]}, column 'sex': {unknown.iloc[0]!r} is neither female nor male"
-        )
-    return words.map(SEXES)
-
-
 def _widened(table: pd.DataFrame) -> pd.DataFrame:
     """The long table with a row per subject; of several methods, mid-body before the others."""
     where = table[["quantity", "region", "level", "side"]].fillna("").astype(str)
@@ -255,10 +175,7 @@ def _widened(table: pd.DataFrame) -> pd.DataFrame:
     for field in FIELDS:
         if field in table:
             wide[field] = table.groupby(subject)[field].first()
-    wide = wide.reset_index()
-    if "sex" in wide:
-        wide["sex"] = _sexes(wide["sex"])
-    return wide
+    return wide.reset_index()
 
 
 def _subjects(wide: pd.DataFrame) -> NDArray[np.object_]:
@@ -271,19 +188,6 @@ def _subjects(wide: pd.DataFrame) -> NDArray[np.object_]:
             f"subject {doubled.iloc[0]!r} has more than one row (row {doubled.index[0]}); keep one"
         )
     return subjects.to_numpy(dtype=object)
-
-
-def _check_limits(columns: Columns, wide: pd.DataFrame) -> None:
-    for name, (low, high) in LIMITS.items():
-        if name not in columns:
-            continue
-        value = columns[name]
-        wrong = np.flatnonzero((value < low) | (value > high))
-        if wrong.size:
-            raise InputError(
-                f"row {wide.index[wrong[0]]}, column {name!r}: {value[wrong[0]]:g} is not between "
-                f"{low:g} and {high:g}; check its unit"
-            )
 
 
 def _judged(criterion: Criterion, columns: Columns) -> Judged | None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from enthesis import read
 from enthesis.errors import InputError
 from enthesis.pipeline.diagnose import FIELDS, Diagnoses, catalogue, diagnose
 from enthesis.pipeline.diagnose_page import subject_page
 from enthesis.pipeline.outputs import Announce, silently
+from enthesis.read.spreadsheets import spreadsheet
 from enthesis.report import page
 
 
@@ -28,7 +28,7 @@ def diagnose_files(
 
     Parameters
     ----------
-    subjects : CSV or TSV, wide or long
+    subjects : CSV, TSV, XLSX or Parquet, wide or long
     output : .csv, or .parquet where pyarrow is installed; appears only when it is whole. Beside it
         ``<name>_criteria.csv`` says what each criterion is and where it is from
     people : subject, sex, age, height_m and weight_kg, joined by subject
@@ -45,9 +45,9 @@ def diagnose_files(
     if not output.parent.is_dir():
         raise InputError(f"there is no folder {output.parent}; make it first")
     announce("Reading the subjects")
-    table = read.table(subjects)
+    table = spreadsheet(subjects)
     if people is not None:
-        table = _joined(table, read.table(people))
+        table = _joined(table, spreadsheet(people))
     announce("Judging")
     result = diagnose(table, criteria=criteria)
     subject = None if page_of is None else subject_page(result, page_of)
