@@ -11,7 +11,10 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-SERIES = generate_uid()
+SERIES, STUDY, FRAME = generate_uid(), generate_uid(), generate_uid()
+
+NAMING = (b"Doe", b"P-4711", b"19500101", b"20200202", b"Elsewhere", b"Who^", b"ACC-77", b"Jane")
+"""What of `named_series` must not be found in anything that is written."""
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 
@@ -73,6 +76,22 @@ def axial_series(pixels: np.ndarray, *, step: float = 2.0, **changes: Any) -> li
         ct_slice(pixels[k], (-10, -20, 100 + k * step), instance=count - k, **changes)
         for k in range(count)
     ]
+
+
+def named_series(pixels: np.ndarray) -> list[Dataset]:
+    """Axial slices that segments and reports can refer to, and that name a patient everywhere."""
+    return axial_series(
+        pixels,
+        StudyInstanceUID=STUDY,
+        FrameOfReferenceUID=FRAME,
+        PatientID="P-4711",
+        PatientBirthDate="19500101",
+        StudyDate="20200202",
+        InstitutionName="St Elsewhere",
+        ReferringPhysicianName="Who^Doctor",
+        AccessionNumber="ACC-77",
+        StudyDescription="spine of Jane",
+    )
 
 
 def save(folder: Path, slices: Sequence[Dataset], *, prefix: str = "IM") -> Path:

@@ -428,7 +428,7 @@ QUANTITIES: dict[str, Quantity] = _table(
         "mg/cm3",
         "Trabecular BMD",
         1,
-        "Calibrated density inside a vertebral body; of the lumbar spine, the mean of several.",
+        "Calibrated density of trabecular bone; of the lumbar spine, the mean of several bodies.",
     ),
     (
         "trabecular_bone_score",

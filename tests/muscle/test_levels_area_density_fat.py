@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scans import grid, scan
 
 from enthesis.image import Image
-from enthesis.muscle import areas, attenuations, fat_infiltrations
-from enthesis.muscle.fat import FAT_HU, MUSCLE_HU, in_window
+from enthesis.muscle import areas, attenuations, fat_infiltrations, stretches
+from enthesis.muscle.windows import FAT_HU, MUSCLE_HU, in_window
 from enthesis.regions import labelled_voxels, vertebral_bodies
 
 MUSCLE = (slice(1, 5), slice(1, 6), slice(2, 9))
@@ -25,8 +25,12 @@ def one_muscle(spacing=(1.0, 1.0, 1.0), fat=0.0):
     return Image(array=values, affine=image.affine, quantity="hounsfield"), labels
 
 
+def on_slices(image, labels):
+    return stretches(labelled_voxels(image, labels), vertebral_bodies(labels))
+
+
 def measured(measure, image, labels):
-    found = measure(labelled_voxels(image, labels), vertebral_bodies(labels))
+    found = measure(on_slices(image, labels))
     return {(m.quantity, m.method.split(", ")[-1]): m.value for m in found}
 
 
@@ -46,7 +50,7 @@ def test_mean_area_counts_slices_without_the_muscle_as_zero():
             "vertebral_body_L3": (BODY, 150),
         },
     )
-    found = areas(labelled_voxels(image, labels), vertebral_bodies(labels))
+    found = areas(on_slices(image, labels))
     assert [m.value for m in found] == [0.0, 20 * 2 / 5]
     assert found[0].flags == ("the muscle is not labelled on these slices",)
 
@@ -59,7 +63,7 @@ def test_a_level_that_the_muscle_does_not_reach_is_passed_over():
             "vertebral_body_L3": (BODY, 150),
         },
     )
-    assert areas(labelled_voxels(image, labels), vertebral_bodies(labels)) == []
+    assert areas(on_slices(image, labels)) == []
 
 
 def test_fat_infiltration_is_the_share_of_fat_voxels():
@@ -78,7 +82,7 @@ def test_a_compartment_of_neither_fat_nor_muscle_has_no_fat_infiltration():
     calcified = Image(
         array=np.full(image.shape, 400, np.int16), affine=image.affine, quantity="hounsfield"
     )
-    found = fat_infiltrations(labelled_voxels(calcified, labels), vertebral_bodies(labels))
+    found = fat_infiltrations(on_slices(calcified, labels))
     assert all(np.isnan(m.value) for m in found)
     assert found[0].flags == ("100% of its voxels are neither fat nor muscle",)
 
@@ -120,10 +124,8 @@ def test_measures_do_not_change_with_translation():
 
 def test_an_image_that_is_not_ct_has_areas_only():
     image, labels = one_muscle()
-    voxels = labelled_voxels(
-        Image(array=image.array, affine=image.affine, quantity="signal"), labels
-    )
-    bodies = vertebral_bodies(labels)
-    assert len(areas(voxels, bodies)) == 2
-    assert attenuations(voxels, bodies) == []
-    assert fat_infiltrations(voxels, bodies) == []
+    signal = Image(array=image.array, affine=image.affine, quantity="signal")
+    found = on_slices(signal, labels)
+    assert len(areas(found)) == 2
+    assert attenuations(found) == []
+    assert fat_infiltrations(found) == []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from enthesis.image import Image
@@ -46,9 +47,7 @@ def trabecular_attenuations(image: Image, bodies: Mapping[str, VertebralBody]) -
         return []
     found = []
     for body in bodies.values():
-        # The pad makes the crop's border, or the edge of the scan, count as the body's surface.
-        depth = ndimage.distance_transform_edt(np.pad(body.mask, 1), sampling=image.spacing)
-        core = depth[1:-1, 1:-1, 1:-1] > TRABECULAR_MARGIN_MM
+        core = depth_in_body(body, image.spacing) > TRABECULAR_MARGIN_MM
         values, missing = finite(image.array[body.box][core])
         volume = values.size * float(np.prod(image.spacing))
         flags = [*missing]
@@ -67,3 +66,10 @@ def trabecular_attenuations(image: Image, bodies: Mapping[str, VertebralBody]) -
             )
         )
     return found
+
+
+def depth_in_body(body: VertebralBody, spacing: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Depth of each voxel of the body's box below the body's surface, mm; zero outside."""
+    # The pad makes the crop's border, or the edge of the scan, count as the body's surface.
+    depth = ndimage.distance_transform_edt(np.pad(body.mask, 1), sampling=spacing)
+    return np.asarray(depth[1:-1, 1:-1, 1:-1])

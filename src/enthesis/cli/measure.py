@@ -12,7 +12,7 @@ from rich.table import Table
 from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline.measure import ScanResult
 from enthesis.pipeline.measure_files import measure_files
-from enthesis.pipeline.scan_page import scan_tables
+from enthesis.pipeline.scan_page import brief_tables
 from enthesis.records import Sex, Subject
 
 
@@ -24,6 +24,9 @@ def measure(
     scheme: str = "totalsegmentator",
     output: Annotated[Path, Parameter(alias="-o")],
     series: str | None = None,
+    protocol: str | None = None,
+    holds: str | None = None,
+    echoes: bool = False,
     subject: str = "",
     sex: Sex | None = None,
     age: float | None = None,
@@ -31,14 +34,15 @@ def measure(
     weight_kg: float | None = None,
     json: bool = False,
 ) -> None:
-    """Measure the muscles and vertebrae of a CT scan.
+    """Measure the muscles and vertebrae of a CT or MR scan.
 
     Parameters
     ----------
     image
-        The scan: a NIfTI file (.nii, .nii.gz), a DICOM file or a folder with a CT series.
+        The scan: a NIfTI file (.nii, .nii.gz), a DICOM file or a folder with a CT or MR series.
     labels
-        The label map: a NIfTI file on the scan's grid, or a folder of one mask a region.
+        The label map: a NIfTI file on the scan's grid, a folder of one mask a region, or a DICOM
+        SEG or RTSTRUCT file.
     scheme
         What the label numbers mean: totalsegmentator, totalsegmentator-mr, musclemap, or a CSV or
         JSON file of numbers and region names.
@@ -46,6 +50,14 @@ def measure(
         Folder for measurements.csv, measurements.json, report.html and provenance.json.
     series
         Which DICOM series, by the short code that the error lists when a folder holds several.
+    protocol
+        How muscles are measured: paraspinal-ct, paraspinal-dixon, paper-paraspinal, or a TOML file.
+        Its name and hash go with every number, its text into provenance.json.
+    holds
+        What the voxels of a NIfTI file hold: hounsfield, fat_fraction (percent), signal (T1 or T2
+        weighted), t2, fractional_anisotropy, mean_diffusivity and others.
+    echoes
+        The scan is a multi-echo (Dixon) scan: its fat fraction is made and measured.
     subject
         The study's own code for the person; never a name.
     sex
@@ -65,6 +77,9 @@ def measure(
             labels,
             scheme=scheme,
             series=series,
+            protocol=protocol,
+            holds=holds,
+            echoes=echoes,
             output=output,
             subject=Subject(id=subject, sex=sex, age=age, height_m=height_m, weight_kg=weight_kg),
             announce=announce,
@@ -77,7 +92,7 @@ def measure(
 
 
 def _print(result: ScanResult) -> None:
-    for table in scan_tables(result):
+    for table in brief_tables(result):
         print_table(table)
     out = console()
     findings = Table(title="Findings", title_justify="left", show_lines=True)

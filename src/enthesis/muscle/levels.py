@@ -2,64 +2,292 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from enthesis.anatomy import Region
-from enthesis.regions import LabelVoxels, VertebralBody
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from enthesis.anatomy import Region, region
+from enthesis.errors import InputError
+from enthesis.records import Measurement
+from enthesis.regions import Disc, LabelVoxels, VertebralBody
 
 MID_BODY = "axial slice through mid-body"
 BODY_HEIGHT = "axial slices over the body's height"
+SUPERIOR_ENDPLATE = "axial slice at the superior endplate"
+INFERIOR_ENDPLATE = "axial slice at the inferior endplate"
+MID_DISC = "axial slice through mid-disc"
+
+SLICES = {
+    "mid-body": MID_BODY,
+    "body height": BODY_HEIGHT,
+    "superior endplate": SUPERIOR_ENDPLATE,
+    "inferior endplate": INFERIOR_ENDPLATE,
+    "mid-disc": MID_DISC,
+}
+"""Rules by which slices are chosen, and their words in a method."""
+
+USUAL_SLICES = ("mid-body", "body height")
+
+TRIMMED = ", rim left out"
+
+IN_PLANE_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)[:, :, None]
+"""A pixel and its four neighbours on the slice."""
+
+LEAST_INNER = 10
+"""Pixels a slice below which a cut keeps its rim."""
 
 BODY_CUT_FLAG = "the vertebral body reaches the edge of the scan: its middle is uncertain"
 ABSENT_FLAG = "the muscle is not labelled on these slices"
+CLIPPED_FLAG = "the muscle reaches the side of the scan on these slices: it may be cut off"
+UNLABELLED_DISC_FLAG = "the disc is not labelled: its middle is taken midway between the bodies"
+TOO_SMALL_FLAG = "too small to leave out its rim, which shares voxels with what is around it"
+ONE_PART_FLAG = "of {all} only {some} is labelled on these slices"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stretch:
     """One muscle on the slices of one level.
 
     Parameters
     ----------
-    label : the muscle's number
     muscle : its region
-    level : vertebral level
+    labels : its label numbers; several where muscles are taken together
+    level : vertebral level, or the two of a disc
     first, last : slices along K, both included
     slices : in words, for the method
+    area : of its cut, or the mean over the slices, mm2
+    values : of the image on its voxels, (n,)
+    quantity : what the values are
+    trimmed : whether the outermost pixels of each cut were left out of the values
     flags : doubts that every measure of this stretch shares
     """
 
-    label: int
     muscle: Region
+    labels: tuple[int, ...]
     level: str
     first: int
     last: int
     slices: str
+    area: float
+    values: NDArray[Any]
+    quantity: str
+    trimmed: bool
     flags: tuple[str, ...]
 
+    def measurement(
+        self, quantity: str, value: float, how: str = "", flags: Sequence[str] = ()
+    ) -> Measurement:
+        """A number of this muscle on these slices; `how` goes before them in the method.
 
-def stretches(voxels: LabelVoxels, bodies: Mapping[str, VertebralBody]) -> Iterator[Stretch]:
-    """Each muscle at each level that it reaches: at mid-body, then over the body's height.
+        Without `how` it is a number of the labels, to which the image's values are nothing.
+        """
+        if how and self.trimmed:
+            how += TRIMMED
+        return Measurement(
+            quantity=quantity,
+            value=value,
+            region=self.muscle.structure,
+            side=self.muscle.side,
+            level=self.level,
+            method=f"{how}, {self.slices}" if how else self.slices,
+            flags=tuple(dict.fromkeys((*self.flags, *flags))),
+        )
 
-    Levels come from head to feet. A muscle that has no voxel within the body's height is passed
-    over there.
+
+def stretches(
+    voxels: LabelVoxels,
+    bodies: Mapping[str, VertebralBody],
+    discs: Mapping[str, Disc] | None = None,
+    *,
+    slices: Sequence[str] = USUAL_SLICES,
+    kind: str = "muscle",
+    structures: Collection[str] = (),
+    levels: Collection[str] = (),
+    trim: bool = False,
+) -> list[Stretch]:
+    """Each muscle at each level that it reaches, on the slices that are asked for.
+
+    Parameters
+    ----------
+    voxels : labelled voxels of the scan
+    bodies : vertebral bodies of the same label map, by level from head to feet
+    discs : its discs, for "mid-disc"
+    slices : keys of `SLICES`
+    kind : of tissue
+    structures : of that kind; all if empty
+    levels : vertebral levels; all if empty. A disc is measured if the level above it is
+    trim : leave the outermost pixels of each cut out of the values, which share their voxel with
+        what lies outside the fascia. Areas keep them
+
+    Returns
+    -------
+    Stretches from head to feet. A muscle that has no voxel within the body's height is passed over
+    there.
+
+    Raises
+    ------
+    InputError : unknown slices.
     """
-    for body in bodies.values():
-        flags = (BODY_CUT_FLAG,) if body.cut else ()
-        for label, muscle in voxels.kind("muscle").items():
-            if voxels.between(label, body.first, body.last).size == 0:
+    unknown = [name for name in slices if name not in SLICES]
+    if unknown:
+        raise InputError(f"no slices named {unknown[0]!r}; known are: {', '.join(SLICES)}")
+    found: list[Stretch] = []
+    for level, places, flags in _places(bodies, discs or {}, slices, levels):
+        low, high = min(p[1] for p in places), max(p[2] for p in places)
+        for label, muscle in voxels.kind(kind).items():
+            if structures and muscle.structure not in structures:
                 continue
-            for first, last, slices in (
-                (body.middle, body.middle, MID_BODY),
-                (body.first, body.last, BODY_HEIGHT),
-            ):
-                absent = voxels.between(label, first, last).size == 0
-                yield Stretch(
-                    label=label,
-                    muscle=muscle,
-                    level=body.level,
-                    first=first,
-                    last=last,
-                    slices=slices,
-                    flags=(*flags, ABSENT_FLAG) if absent else flags,
+            if voxels.between(label, low, high).size == 0:
+                continue
+            for name, first, last, bottom, top in places:
+                found.append(
+                    _stretch(voxels, label, level, name, (first, last), (bottom, top), flags)
                 )
+    return [_trimmed(voxels, one) for one in found] if trim else found
+
+
+def together(found: Iterable[Stretch], groups: Mapping[str, Collection[str]]) -> list[Stretch]:
+    """Muscles of a group taken as one: areas summed, voxels joined.
+
+    Parameters
+    ----------
+    found : stretches
+    groups : name of the whole in `anatomy` → structures that make it up
+
+    Returns
+    -------
+    A stretch for each group, side, level and set of slices.
+    """
+    joined: dict[tuple[str, str, str, str], list[Stretch]] = {}
+    for one in found:
+        for whole, parts in groups.items():
+            if one.muscle.structure in parts:
+                joined.setdefault((whole, one.muscle.side, one.level, one.slices), []).append(one)
+    return [
+        replace(
+            some[0],
+            muscle=region(f"{whole}_{side}" if side else whole),
+            labels=tuple(label for one in some for label in one.labels),
+            area=sum(one.area for one in some),
+            values=np.concatenate([one.values for one in some]),
+            flags=_joined_flags(some, groups[whole]),
+        )
+        for (whole, side, _, _), some in joined.items()
+    ]
+
+
+_Place = tuple[str, int, int, float, float]
+
+
+def _places(
+    bodies: Mapping[str, VertebralBody],
+    discs: Mapping[str, Disc],
+    slices: Sequence[str],
+    levels: Collection[str],
+) -> Iterator[tuple[str, list[_Place], tuple[str, ...]]]:
+    """Level, its sets of slices (name, first, last, bottom, top along K), and doubts about it."""
+    for body in bodies.values():
+        if levels and body.level not in levels:
+            continue
+        of_body = {
+            "mid-body": (body.middle, body.middle),
+            "body height": (body.first, body.last),
+            "superior endplate": (body.last, body.last),
+            "inferior endplate": (body.first, body.first),
+        }
+        places = [
+            (SLICES[name], first, last, first - 0.5, last + 0.5)
+            if name != "body height"
+            else (SLICES[name], first, last, body.bottom, body.top)
+            for name, (first, last) in of_body.items()
+            if name in slices
+        ]
+        if places:
+            # A muscle belongs to a level that it reaches anywhere within the body's height.
+            yield body.level, places, (BODY_CUT_FLAG,) if body.cut else ()
+        for disc in discs.values():
+            if "mid-disc" in slices and disc.level.split("_")[0] == body.level:
+                middle = disc.middle
+                doubt = () if disc.label is not None else (UNLABELLED_DISC_FLAG,)
+                yield disc.level, [(MID_DISC, middle, middle, middle - 0.5, middle + 0.5)], doubt
+
+
+def _stretch(
+    voxels: LabelVoxels,
+    label: int,
+    level: str,
+    name: str,
+    slices: tuple[int, int],
+    ends: tuple[float, float],
+    flags: tuple[str, ...],
+) -> Stretch:
+    first, last = slices
+    values = voxels.between(label, first, last)
+    doubts = [*flags]
+    if not values.size:
+        doubts.append(ABSENT_FLAG)
+    if _clipped(voxels, label, first, last):
+        doubts.append(CLIPPED_FLAG)
+    return Stretch(
+        muscle=voxels.regions[label],
+        labels=(label,),
+        level=level,
+        first=first,
+        last=last,
+        slices=name,
+        area=_mean_area(voxels, label, ends),
+        values=values,
+        quantity=voxels.quantity,
+        trimmed=False,
+        flags=tuple(doubts),
+    )
+
+
+def _trimmed(voxels: LabelVoxels, one: Stretch) -> Stretch:
+    """The stretch without the pixels that have a neighbour of another label on their slice."""
+    mask, box = voxels.mask(one.labels[0], one.first, one.last)
+    inner = ndimage.binary_erosion(mask, structure=IN_PLANE_NEIGHBOURS)
+    if np.count_nonzero(inner) < LEAST_INNER * (one.last - one.first + 1):
+        return replace(one, flags=(*one.flags, TOO_SMALL_FLAG)) if one.values.size else one
+    return replace(one, values=voxels.image(box)[inner], trimmed=True)
+
+
+def _mean_area(voxels: LabelVoxels, label: int, ends: tuple[float, float]) -> float:
+    """Mean area between two heights along K; slices at the ends count by their share."""
+    bottom, top = ends
+    first, last = math.floor(bottom + 0.5), math.ceil(top - 0.5)
+    mask, box = voxels.mask(label, first, last)
+    counts = np.count_nonzero(mask, axis=(0, 1))
+    k = np.arange(box[2].start, box[2].start + counts.size)
+    share = np.clip(np.minimum(k + 0.5, top) - np.maximum(k - 0.5, bottom), 0, 1)
+    return float(counts @ share) / (top - bottom) * voxels.pixel_area
+
+
+def _clipped(voxels: LabelVoxels, label: int, first: int, last: int) -> bool:
+    i, j, _ = voxels.boxes[label]
+    at_side = [
+        (axis, edge)
+        for axis, part in enumerate((i, j))
+        for edge, there in ((0, part.start == 0), (-1, part.stop == voxels.shape[axis]))
+        if there and voxels.shape[axis] > 1
+    ]
+    if not at_side:
+        return False
+    mask, _ = voxels.mask(label, first, last)
+    return any(mask.take(edge, axis=axis).any() for axis, edge in at_side)
+
+
+def _joined_flags(some: list[Stretch], parts: Collection[str]) -> tuple[str, ...]:
+    flags = dict.fromkeys(flag for one in some for flag in one.flags if flag != ABSENT_FLAG)
+    shown = [one.muscle.structure for one in some if one.values.size]
+    if 0 < len(shown) < len(parts):
+        words = " and ".join(name.replace("_", " ") for name in parts)
+        flags[ONE_PART_FLAG.format(all=words, some=shown[0].replace("_", " "))] = None
+    if not shown:
+        flags[ABSENT_FLAG] = None
+    return tuple(flags)

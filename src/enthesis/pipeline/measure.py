@@ -8,11 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from enthesis import bone, diagnosis, muscle, read, regions
+from enthesis import bone, diagnosis, maps, read, regions
 from enthesis.anatomy import LUMBAR_LEVELS
 from enthesis.errors import InputError
 from enthesis.image import Image, LabelMap
-from enthesis.pipeline.measure_doubts import attenuation_doubts, grid_doubts, protocol_gaps
+from enthesis.pipeline.measure_doubts import (
+    attenuation_doubts,
+    fat_map_doubts,
+    grid_doubts,
+    protocol_gaps,
+)
+from enthesis.pipeline.measure_muscles import measure_muscles, stamped
+from enthesis.pipeline.measure_protocol import USUAL, Protocol
 from enthesis.records import Finding, Measurement, Subject, long_table
 from enthesis.regions import VertebralBody
 
@@ -30,21 +37,23 @@ class ScanResult:
     findings : in the order of the criteria
     flags : doubts about the scan as a whole
     bodies : vertebral bodies by level, which say on what slices was measured
+    rules : the protocol by which muscles were measured
     """
 
     subject: Subject
     findings: tuple[Finding, ...]
     flags: tuple[str, ...]
     bodies: dict[str, VertebralBody]
+    rules: Protocol = USUAL
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All measurements."""
         return self.subject.measurements
 
-    def to_frame(self) -> pd.DataFrame:
-        """The long table."""
-        return long_table(self.measurements, subject=self.subject.id)
+    def to_frame(self, *, session: str = "") -> pd.DataFrame:
+        """The long table; `session` is the study's code for this of several scans."""
+        return long_table(self.measurements, subject=self.subject.id, session=session)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -56,6 +65,7 @@ class ScanResult:
                 "height_m": self.subject.height_m,
                 "weight_kg": self.subject.weight_kg,
             },
+            "protocol": protocol_facts(self.rules),
             "flags": list(self.flags),
             "findings": [finding.to_dict() for finding in self.findings],
             "measurements": [
@@ -74,80 +84,113 @@ class ScanResult:
         }
 
 
-def measure(image: Image, labels: LabelMap, *, subject: Subject = ANYBODY) -> ScanResult:
+def measure(
+    image: Image, labels: LabelMap, *, subject: Subject = ANYBODY, rules: Protocol = USUAL
+) -> ScanResult:
     """Measure every labelled region of a scan and judge what can be judged.
 
     Parameters
     ----------
-    image : CT in HU; of another quantity only volumes and areas are measured
+    image : CT in HU, a map of the fat fraction, of T2 or of diffusion, or a conventional MR image;
+        what it holds decides what is measured beyond volumes and areas
     labels : on the same grid
     subject : sex, height and weight widen what can be judged
+    rules : how muscles are measured
 
     Raises
     ------
     GridError : image and labels do not lie on one grid.
-    InputError : no voxel is labelled.
+    InputError : no voxel is labelled, or the protocol is for another kind of image.
     """
     voxels = regions.labelled_voxels(image, labels)
     if not voxels.regions:
         raise InputError("no voxel of the label map is labelled; nothing can be measured")
     bodies = regions.vertebral_bodies(labels, voxels.boxes)
-    subject = replace(
-        subject,
-        measurements=(
-            *subject.measurements,
-            *muscle.areas(voxels, bodies),
-            *muscle.attenuations(voxels, bodies),
-            *muscle.fat_infiltrations(voxels, bodies),
-            *bone.trabecular_attenuations(image, bodies),
-            *regions.describe(voxels),
-        ),
-    )
+    discs = regions.discs(labels, bodies, voxels.boxes)
+    of_muscles, gaps = measure_muscles(voxels, bodies, discs, rules, height_m=subject.height_m)
+    whole = regions.describe(voxels)
+    measured = [*of_muscles, *bone.trabecular_attenuations(image, bodies), *whole]
+    subject = replace(subject, measurements=(*subject.measurements, *stamped(measured, rules)))
     flags = [
         *image.source.flags,
         *labels.source.flags,
         *grid_doubts(image),
         *regions.label_doubts(voxels, bodies),
+        *gaps,
     ]
     if not any(level in bodies for level in LUMBAR_LEVELS):
         flags.append("no lumbar vertebra is labelled: nothing was measured at a lumbar level")
     findings: tuple[Finding, ...] = ()
     if image.quantity == "hounsfield":
-        doubts = attenuation_doubts(image, voxels)
+        doubts = attenuation_doubts(image, whole)
         flags += [*doubts, *protocol_gaps(image)]
         findings = tuple(
             # A finding is read on its own, so it says itself what its input suffers from.
             replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
             for finding in _findings(subject)
         )
+    elif image.quantity == "fat_fraction":
+        flags += fat_map_doubts(image)
     else:
-        flags.append("the image does not hold HU: attenuation and fat were not measured")
+        flags.append(
+            "the image does not hold HU: attenuation was not measured, and fat only as the "
+            "protocol says"
+        )
     return ScanResult(
         subject=subject,
         findings=findings,
         flags=tuple(dict.fromkeys(flags)),
         bodies=bodies,
+        rules=rules,
     )
 
 
 def read_scan(
-    image: Path, labels: Path, *, scheme: str | Path, series: str | None = None
+    image: Path,
+    labels: Path,
+    *,
+    scheme: str | Path,
+    series: str | None = None,
+    holds: str | None = None,
+    echoes: bool = False,
 ) -> tuple[Image, LabelMap]:
     """Read a scan and its labels.
 
     Parameters
     ----------
-    image : NIfTI file, DICOM file or folder of a CT series
+    image : NIfTI file, DICOM file or folder of a CT or MR series
     labels : label NIfTI, or a folder of one mask a region
     scheme : a name of `read.SCHEMES`, or a file that names the numbers
     series : which series, where a folder holds several
+    holds : what the voxels of a NIfTI file hold, a key of `quantities`; by the scheme if not given:
+        signal where that is of MR, else HU
+    echoes : `image` is a multi-echo scan; its fat fraction is made and measured
 
     Raises
     ------
     InputError : unreadable or unusable input.
     """
-    quantity = "signal" if scheme in read.MR_SCHEMES else None
-    return read.image(image, quantity=quantity, series=series), read.labels(labels, scheme)
+    if echoes:
+        separated = maps.fat_water(read.echoes(image, series=series))
+        share = separated.fat_fraction
+        source = replace(share.source, flags=(*share.source.flags, *separated.flags))
+        scan = replace(share, source=source)
+        return scan, read.labels(labels, scheme, like=scan)
+    quantity = holds or ("signal" if scheme in read.MR_SCHEMES else None)
+    scan = read.image(image, quantity=quantity, series=series)
+    return scan, read.labels(labels, scheme, like=scan)
+
+
+def protocol_facts(rules: Protocol) -> dict[str, str] | None:
+    """Name, hash and text of a protocol, ready for JSON; None for the usual rules."""
+    if not rules.text:
+        return None
+    return {
+        "name": rules.name,
+        "title": rules.title,
+        "sha256": rules.sha256,
+        "text": rules.text,
+    }
 
 
 def _findings(subject: Subject) -> tuple[Finding, ...]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from enthesis import regions
+from enthesis.anatomy import STRUCTURES
 from enthesis.image import Image
-from enthesis.regions import LabelVoxels
+from enthesis.records import Measurement
 
 PLAUSIBLE_MUSCLE_HU = (-150, 200)
 """Where the median of a muscle on CT can lie, HU, from all fat to strongly enhanced; else no HU."""
 
 REFERENCE_KVP = 120
 """Tube voltage at which the cut-offs of attenuation were made, kVp."""
+
+LARGEST_SHARE = 2.0
+"""A fat-fraction map of percent has fat under the skin, far above this."""
+
+LARGEST_PERCENT = 300.0
+"""Noise in air may carry a voxel past 100%, not this far."""
 
 TILT_DEGREES = 10.0
 """Tilt of the slices against the axial plane from which it is said, degrees.
@@ -58,16 +65,23 @@ def grid_doubts(image: Image) -> list[str]:
     return doubts
 
 
-def attenuation_doubts(image: Image, voxels: LabelVoxels) -> list[str]:
-    """Doubts about the values themselves, which every finding on attenuation shares."""
+def attenuation_doubts(image: Image, whole: Iterable[Measurement]) -> list[str]:
+    """Doubts about the values themselves, which every finding on attenuation shares.
+
+    Parameters
+    ----------
+    image : a CT
+    whole : what every region of it has, see `regions.describe`
+    """
     doubts = []
     low, high = PLAUSIBLE_MUSCLE_HU
-    for label, where in voxels.kind("muscle").items():
-        values, _ = regions.finite(voxels.values(label))
-        if values.size and not low <= (middle := float(np.median(values))) <= high:
-            name = " ".join(filter(None, (where.side, where.structure.replace("_", " "))))
+    for m in whole:
+        if m.quantity == "attenuation_median" and STRUCTURES.get(m.region) == "muscle":
+            if low <= m.value <= high or math.isnan(m.value):
+                continue
+            name = " ".join(filter(None, (m.side, m.region.replace("_", " "))))
             doubts.append(
-                f"the median of the {name} is {middle:.0f}, which no muscle has on CT: are these "
+                f"the median of the {name} is {m.value:.0f}, which no muscle has on CT: are these "
                 "Hounsfield units?"
             )
     facts = image.source.facts
@@ -81,6 +95,23 @@ def attenuation_doubts(image: Image, voxels: LabelVoxels) -> list[str]:
         doubts.append(
             f"the tube voltage was {kvp:g} kVp: attenuation of bone differs from that at "
             f"{REFERENCE_KVP} kVp, for which cut-offs were made"
+        )
+    return doubts
+
+
+def fat_map_doubts(image: Image) -> list[str]:
+    """Doubts about the scale of a fat-fraction map, which files do not state."""
+    top = float(np.nanmax(image.array))
+    doubts = []
+    if top <= LARGEST_SHARE:
+        doubts.append(
+            f"no voxel exceeds {top:.3g}: the map seems to hold shares from 0 to 1 where percent "
+            "is wanted; multiply it by 100"
+        )
+    if top > LARGEST_PERCENT:
+        doubts.append(
+            f"a voxel holds {top:.4g}, which is no percentage: the map may be in tenths of a "
+            "percent, or hold the signal of fat"
         )
     return doubts
 

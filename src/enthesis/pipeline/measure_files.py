@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from enthesis.pipeline.measure import ANYBODY, ScanResult, measure, read_scan
+from enthesis.pipeline.measure import (
+    ANYBODY,
+    ScanResult,
+    measure,
+    protocol_facts,
+    read_scan,
+)
+from enthesis.pipeline.measure_protocol import USUAL
+from enthesis.pipeline.measure_protocol import protocol as read_protocol
 from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.scan_page import scan_page
 from enthesis.records import Subject
@@ -18,7 +26,11 @@ def measure_files(
     scheme: str = "totalsegmentator",
     output: Path,
     series: str | None = None,
+    holds: str | None = None,
+    echoes: bool = False,
+    protocol: str | Path | None = None,
     subject: Subject = ANYBODY,
+    session: str = "",
     announce: Announce = silently,
 ) -> ScanResult:
     """Measure one scan and write measurements.csv, .json, report.html and provenance.json.
@@ -30,20 +42,33 @@ def measure_files(
     scheme : a name of `read.SCHEMES`, or a file that names the numbers
     output : folder; its files appear only when all of them are made
     series : which series, where a folder holds several
+    holds : what the voxels of a NIfTI file hold; if not given, what the protocol is for, else HU,
+        or signal for a scheme of MR
+    echoes : `image` is a multi-echo scan, whose fat fraction is made and measured
+    protocol : a name of `measure_protocol.SHIPPED` or a TOML file; the usual rules if not given
     subject : the study's code, sex, height and weight as known
+    session : the study's code for this of several scans of the subject
     announce : told what is being done
 
     Raises
     ------
     InputError : unreadable or unusable input; nothing is written.
     """
+    rules = USUAL if protocol is None else read_protocol(protocol)
     announce("Reading the scan and its labels")
-    scan, regions = read_scan(image, labels, scheme=scheme, series=series)
+    if holds is None and rules.image and rules.image != "hounsfield":
+        holds = rules.image
+    scan, regions = read_scan(
+        image, labels, scheme=scheme, series=series, holds=holds, echoes=echoes
+    )
     announce("Measuring")
-    result = measure(scan, regions, subject=subject)
+    result = measure(scan, regions, subject=subject, rules=rules)
     options = {
         "scheme": scheme if not Path(scheme).exists() else "file",
         "series": series,
+        "holds": scan.quantity,
+        "echoes": echoes,
+        "protocol": protocol_facts(rules),
         "subject": subject.id,
         "sex": subject.sex,
         "age": subject.age,
@@ -56,7 +81,8 @@ def measure_files(
     record = provenance("measure", inputs=inputs, options=options)
     announce("Drawing the report")
     with output_folder(output) as folder:
-        result.to_frame().to_csv(folder / "measurements.csv", index=False)
+        table = result.to_frame(session=session)
+        table.to_csv(folder / "measurements.csv", index=False)
         (folder / "measurements.json").write_text(json_text(result.to_dict()), encoding="utf-8")
         (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
         page.write(scan_page(scan, regions, result, provenance=record), folder / "report.html")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from enthesis.anatomy import LUMBAR_LEVELS
+from enthesis.anatomy import LUMBAR_LEVELS, STRUCTURES
 from enthesis.image import Image, LabelMap
 from enthesis.pipeline.measure import ScanResult
 from enthesis.records import Measurement, long_table
@@ -19,21 +19,81 @@ SEEN_FROM_THE_FEET = (
 )
 
 
+THEMES = {
+    "Size of muscles": {"area", "area_perpendicular", "obliquity", "volume", "volume_per_height"},
+    "Attenuation of muscles": {"attenuation_mean", "muscle_attenuation"},
+    "Spread of attenuation": {"attenuation_median", "attenuation_sd"},
+    "Parts of muscles": {
+        "functional_area",
+        "noncontractile_area",
+        "normal_attenuation_area",
+        "low_attenuation_area",
+        "intramuscular_fat_area",
+        "intermuscular_fat_area",
+    },
+    "Left and right": {"area_asymmetry", "fat_asymmetry"},
+    "Relative areas": {"relative_area", "relative_functional_area"},
+    "Over height squared": {"area_index", "psoas_muscle_index", "skeletal_muscle_index"},
+}
+"""Quantities of muscles that make a table together; the rest are under the heading of fat."""
+
+BRIEF = (
+    "Size of muscles",
+    "Attenuation of muscles",
+    "Fat in muscles",
+    "Body composition",
+    "Vertebral bodies",
+)
+"""Beginnings of the captions of tables that a terminal shows."""
+
+SIDED = frozenset({"left", "right"})
+
+
 def scan_tables(result: ScanResult) -> list[Table]:
-    """The measurements as people read them: by level, by vertebra, by region."""
-    parts: dict[str, Callable[[Measurement], bool]] = {
-        "Muscles at mid-body of each vertebra": lambda m: "mid-body" in m.method,
-        "Muscles over the height of each vertebral body": lambda m: "body's height" in m.method,
-        "Vertebral bodies": lambda m: m.quantity == "trabecular_attenuation",
-        "Whole regions": lambda m: m.method == "whole region",
-    }
+    """The measurements as people read them: by theme and level, by vertebra, by region."""
+    stamp = f" ({result.rules.stamp})"
+    parts: dict[str, list[Measurement]] = {}
+    for m in result.measurements:
+        # The protocol stands once on the page; beside every number it would hide the method.
+        plain = replace(m, method=m.method.removesuffix(stamp))
+        parts.setdefault(_caption(plain), []).append(plain)
+    last = ("Vertebral bodies", "Whole regions")
+    captions = [*(c for c in parts if c not in last), *(c for c in last if c in parts)]
     return [
         table
-        for caption, belongs in parts.items()
-        for table in measurement_tables(
-            long_table(m for m in result.measurements if belongs(m)), caption=caption
-        )
+        for caption in captions
+        for table in measurement_tables(long_table(parts[caption]), caption=caption)
     ]
+
+
+def brief_tables(result: ScanResult) -> list[Table]:
+    """Those of the tables that fit a terminal: size, attenuation and fat, and the vertebrae.
+
+    Of single sides; of both sides and several levels where the protocol wants nothing else.
+    """
+    fitting = [table for table in scan_tables(result) if table.caption.startswith(BRIEF)]
+    single = [table for table in fitting if "," not in table.caption.partition(":")[0]]
+    of_muscles = any(table.caption.startswith(BRIEF[:3]) for table in single)
+    return single if of_muscles else fitting
+
+
+def _caption(m: Measurement) -> str:
+    """The table in which a measurement stands."""
+    if m.quantity == "trabecular_attenuation":
+        return "Vertebral bodies"
+    if m.method == "whole region":
+        return "Whole regions"
+    if STRUCTURES.get(m.region) == "fat" or m.region == "skeletal_muscle":
+        return "Body composition"
+    if ", quarter " in m.method:
+        return "Fat by quarters of a muscle"
+    theme = next(
+        (title for title, names in THEMES.items() if m.quantity in names), "Fat in muscles"
+    )
+    if m.method.startswith("mean of ") and not m.level:
+        return f"{theme}, means over levels"
+    both = "" if m.side in SIDED or theme in {"Left and right"} else ", both sides"
+    return theme + both
 
 
 def scan_sections(image: Image, labels: LabelMap, result: ScanResult) -> tuple[Section, ...]:
@@ -70,6 +130,9 @@ def scan_page(
         if value is not None:
             facts[name] = value if isinstance(value, str) else f"{value:g}"
     facts["Labels"] = labels.origin
+    if result.rules.text:
+        facts["Protocol"] = result.rules.title or result.rules.name
+        facts["Protocol (hash)"] = result.rules.sha256[:12]
     return Page(
         title="Muscle and bone on CT" if image.quantity == "hounsfield" else "Muscle and bone",
         subtitle="Measured by Enthesis from a scan and its label map",
