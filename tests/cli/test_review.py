@@ -100,3 +100,29 @@ def test_a_template_is_empty_and_says_so(enthesis, tmp_path):
     code, _, err = enthesis("review", "extract", "check", sheet)
     assert code == 2
     assert "no rows below its header" in err
+
+
+def test_two_raters_forms_become_figures_and_what_to_settle(enthesis, tmp_path):
+    for who in "AB":
+        code, out, _ = enthesis(
+            "review", "appraise", "form", tmp_path / f"{who}.csv", "--instrument", "jbi_cohort",
+            "--by", who, "--studies", "Lee 2020", "Ng 2021",
+        )  # fmt: skip
+        assert code == 0
+        assert "22" in out
+    show = ("review", "appraise", "show", tmp_path / "A.csv", tmp_path / "B.csv")
+    more = ("--instrument", "jbi_cohort", "-o", tmp_path / "bias", "--bands", "70", "50")
+    code, _, err = enthesis(*show, *more)
+    assert code == 2
+    assert "A has not answered item Q1 for Lee 2020" in err
+    for who, answer in (("A", "yes"), ("B", "no")):
+        form = tmp_path / f"{who}.csv"
+        text = form.read_text().replace(f",{who},,", f",{who},yes,")
+        form.write_text(text.replace(",yes,", f",{answer},", 1))
+    code, out, _ = enthesis(*show, *more)
+    assert code == 0
+    assert "Items to settle" in out
+    settled = (tmp_path / "bias" / "settled.csv").read_text().splitlines()
+    assert settled[1].startswith("Lee 2020,,yes")
+    assert settled[2].endswith(",low")
+    assert (tmp_path / "bias" / "risk_of_bias_summary.png").is_file()

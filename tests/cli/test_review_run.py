@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from enthesis.pipeline.review_run import files
-from enthesis.pipeline.review_run.plan import default_plan_text
+from enthesis.pipeline.review_run.plan_file import default_plan_text
 
 PLAN = """
 title = "Door"

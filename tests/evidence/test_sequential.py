@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import norm
 
 from enthesis.errors import InputError
-from enthesis.evidence import multilevel, pool
-from enthesis.evidence.sequential import boundaries, monitor, spent_error
+from enthesis.evidence import monitor, multilevel, pool
+from enthesis.evidence.sequential import boundaries, spent_error
 
 FIFTHS = [0.2, 0.4, 0.6, 0.8, 1.0]
 

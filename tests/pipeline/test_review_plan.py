@@ -3,7 +3,7 @@
 import pytest
 
 from enthesis.errors import InputError
-from enthesis.pipeline.review_run.plan import default_plan_text, parse_plan, read_plan
+from enthesis.pipeline.review_run.plan_file import default_plan_text, parse_plan, read_plan
 
 DATA = '[data]\ntable = "effects.csv"\n'
 

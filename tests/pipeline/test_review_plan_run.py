@@ -16,9 +16,10 @@ from enthesis.pipeline.review_run.answers import answers, changes
 from enthesis.pipeline.review_run.files import run_files
 from enthesis.pipeline.review_run.findings import JUDGMENTS, findings
 from enthesis.pipeline.review_run.methods import methods_text
+from enthesis.pipeline.review_run.model_tables import model_table, robust_table
 from enthesis.pipeline.review_run.pictures import result_pictures
-from enthesis.pipeline.review_run.plan import default_plan_text, parse_plan, read_plan
-from enthesis.pipeline.review_run.tables import model_table, result_tables, robust_table
+from enthesis.pipeline.review_run.plan_file import default_plan_text, parse_plan, read_plan
+from enthesis.pipeline.review_run.tables import result_tables
 
 SMALL = """
 title = "Small"
@@ -199,7 +200,18 @@ def test_missing_moderators_leave_effects_out_of_that_model_only(small):
 
 def test_a_moderator_without_variation_is_reported_not_fatal(small):
     result = run_plan(read_plan(small(small_table().assign(age=60.0))))
-    assert "all 16 effects have the value" in result.failed["Age"]
+    assert result.failed["Age"] == "the moderator 'age' is 60 in all 16 effects; leave it out"
+
+
+def test_a_factor_that_too_few_studies_can_test_keeps_its_model(small):
+    table = pd.concat([small_table(3).assign(arm=f"arm {i}") for i in range(5)])
+    text = SMALL.replace('moderators = ["age"]', 'moderators = ["arm"]')
+    result = run_plan(read_plan(small(table, text)))
+    (model,) = result.models
+    assert "3 clusters" in model.untested["arm"]
+    assert not model.tests
+    notes = " ".join(robust_table(model, result.plan).notes)
+    assert "Arm, all levels at once: not tested, for" in notes
 
 
 def test_a_moderator_that_is_no_column_is_refused_by_its_key(small):

@@ -6,7 +6,7 @@ import pytest
 
 from enthesis.errors import InputError
 from enthesis.pipeline.review_run.effects import prepare
-from enthesis.pipeline.review_run.plan import parse_plan
+from enthesis.pipeline.review_run.plan_file import parse_plan
 
 PLAN = """
 [data]

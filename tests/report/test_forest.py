@@ -11,6 +11,7 @@ from enthesis.evidence.fit import Fit, VarianceComponent
 from enthesis.evidence.subgroups import subgroups
 from enthesis.report.figures import svg
 from enthesis.report.forest import forest
+from enthesis.report.rows import digits_by_row
 from enthesis.report.summary import summary_forest
 
 NORMAL_95 = 1.959963984540054
@@ -259,3 +260,7 @@ def test_a_summary_table_without_its_columns_is_refused():
         summary_forest(cells().drop(columns="ci_lower"), xlabel="g")
     with pytest.raises(InputError, match="has no rows"):
         summary_forest(cells().iloc[:0], xlabel="g")
+
+
+def test_a_small_interval_among_large_ones_shows_its_own_digits():
+    assert digits_by_row([1.0, 2.0, 0.0004, float("nan")]) == [2, 2, 5, 2]

@@ -190,7 +190,9 @@ def test_numbers_stand_to_the_right_with_as_many_decimals_as_their_size_asks():
 
 
 def test_doubts_become_numbered_footnotes_each_once():
-    frame = pd.DataFrame({"name": list("abc"), "flags": ["cut off; few voxels", "", "few voxels"]})
+    frame = pd.DataFrame(
+        {"name": list("abc"), "flags": ["cut off; few voxels; cut off", "", "few voxels"]}
+    )
     text = printed(Table(frame=frame, caption="c", flags="flags"))
     assert text.headers == ("name",)
     assert text.footnotes == ("cut off", "few voxels")
@@ -245,7 +247,7 @@ def test_the_first_cell_of_a_row_leads_where_the_row_says():
     table = Table(frame=frame, caption="Scans", links="page")
     assert printed(table).headers == ("scan", "value")
     html = render(Page(title="t", sections=(Section(title="s", tables=(table,)),)))
-    links = [a["href"] for tag, a in elements(html) if tag == "a" and not a["href"][0] == "#"]
+    links = [a["href"] for tag, a in elements(html) if tag == "a" and a["href"][0] != "#"]
     assert links == ["a/report.html"]
 
 

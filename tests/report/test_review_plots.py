@@ -8,7 +8,7 @@ import pytest
 
 from enthesis import evidence
 from enthesis.errors import InputError
-from enthesis.evidence.sequential import monitor
+from enthesis.evidence import monitor
 from enthesis.report.baujat import baujat
 from enthesis.report.bubble import bubble
 from enthesis.report.cumulative import refit_forest, sequential_plot
@@ -229,3 +229,11 @@ def test_html_escapes_and_marks_footnotes(printed_table):
     assert "<td>Age &amp; sex</td>" in text
     assert "5% &lt; x<sup>1</sup>" in text
     assert "<p><sup>1</sup> few df</p>" in text
+
+
+def test_a_long_name_beside_a_point_keeps_its_year():
+    long = "van den Berghe-Müller, O'Connor & Papadopoulos et al. {}, Lancet Diabetes Endocrinol"
+    shares = pd.DataFrame({"x": [3.0, 1.0], "y": [2.0, 0.5]})
+    ax = baujat(shares, names=[long.format(2020), long.format(2023)])
+    written = {text.get_text() for text in ax.texts}
+    assert {"van den Berghe-Müller,… 2020", "van den Berghe-Müller,… 2023"} <= written

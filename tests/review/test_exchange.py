@@ -45,6 +45,16 @@ def test_what_goes_to_rayyan_comes_back(empty, tmp_path):
     pd.testing.assert_frame_equal(mine.status("title_abstract"), other.status("title_abstract"))
 
 
+def test_an_export_brought_back_changes_nothing(empty, tmp_path):
+    mine = filled(empty("a.sqlite"))
+    conflict = mine.records()["record"][2]
+    mine.adjudicate(conflict, "include", stage="title_abstract", adjudicator="Third")
+    rayyan_table(mine).to_csv(tmp_path / "articles.csv", index=False)
+    before = mine.history()
+    assert import_rayyan(tmp_path / "articles.csv", mine) == 0
+    pd.testing.assert_frame_equal(mine.history(), before)
+
+
 def test_rayyan_notes_are_read_as_rayyan_writes_them(empty, tmp_path):
     path = tmp_path / "articles.csv"
     path.write_text(

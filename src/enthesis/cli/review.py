@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from enthesis import review as room
+from enthesis.cli.appraise import appraise
 from enthesis.cli.extract import extract
 from enthesis.cli.printing import console, print_counts, print_table
 from enthesis.cli.review_run import plan, run
@@ -27,6 +28,7 @@ review = cyclopts.App(
     default_parameter=Parameter(negative=()),
 )
 review.command(screen)
+review.command(appraise)
 review.command(extract)
 review.command(run)
 review.command(plan)
@@ -72,7 +74,9 @@ def import_search(
         limits=limits,
         hits=hits,
     )
-    print_table(Table(frame=whole.searches_frame(), caption="Searches"))
+    words = {"n_records": "records", "hits": "announced"}
+    shown = whole.searches_frame().rename(columns=words).rename(columns=str.capitalize)
+    print_table(Table(frame=shown, caption="Searches"))
     for note in whole.notes:
         console().print(f"[bold]Note:[/bold] {escape(note)}")
 

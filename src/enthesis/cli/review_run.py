@@ -11,8 +11,9 @@ from rich.markup import escape
 
 from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline.review_run.files import run_files
-from enthesis.pipeline.review_run.plan import default_plan_text
-from enthesis.pipeline.review_run.tables import cells_table, robust_table, spread_table
+from enthesis.pipeline.review_run.model_tables import robust_table, spread_table
+from enthesis.pipeline.review_run.plan_file import default_plan_text
+from enthesis.pipeline.review_run.tables import cells_table
 
 
 def run(

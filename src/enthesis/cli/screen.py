@@ -62,7 +62,7 @@ def decide(
     stage
         By title and abstract, or in full.
     reason
-        Why it is excluded; needed in full.
+        Why it is excluded; needed in full. "full text not retrieved" has its own box in the flow.
     note
         Anything.
     """

@@ -70,6 +70,7 @@ from enthesis.evidence.robust import RobustFit, contrast, robust
 from enthesis.evidence.sampling_blocks import SamplingCovariance
 from enthesis.evidence.sampling_covariance import sampling_covariance
 from enthesis.evidence.selection import SelectionFit, selection_model
+from enthesis.evidence.sequential import Sequential, monitor
 from enthesis.evidence.subgroups import Subgroups, subgroups
 from enthesis.evidence.subsets import Gosh, cumulative, gosh, leave_one_out
 from enthesis.evidence.trim_and_fill import TrimAndFill, trim_and_fill
@@ -104,6 +105,7 @@ __all__ = [
     "RobustFit",
     "SamplingCovariance",
     "SelectionFit",
+    "Sequential",
     "SkewnessTest",
     "Subgroups",
     "Tau2Interval",
@@ -140,6 +142,7 @@ __all__ = [
     "location_scale",
     "mantel_haenszel",
     "mean_from_quantiles",
+    "monitor",
     "multilevel",
     "permutation_test",
     "pet_peese",

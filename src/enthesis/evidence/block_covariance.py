@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from enthesis.evidence.blocks import Batch, connected, rows_by_size
+from enthesis.evidence.blocks import Batch, same_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from enthesis.evidence.random_terms import InnerOuter, Intercepts
-    from enthesis.evidence.sampling_blocks import SamplingCovariance
+    from enthesis.evidence.random_terms import InnerOuter
     from enthesis.evidence.structures import Structure
 
     Floats = NDArray[np.float64]
@@ -96,7 +95,7 @@ class BlockModel:
         """The block-diagonal part of M, without the crossing intercepts, (B, n, n)."""
         matrices = sampling.copy()
         for at, codes in self.inside:
-            matrices += parameters[at] * _same(codes, rows)
+            matrices += parameters[at] * same_cluster(codes, rows)
         for part in self.correlated:
             a, b, together = _pairs(part.term, rows)
             matrices += together * part.structure.covariance(parameters[part.at], a, b)
@@ -104,7 +103,7 @@ class BlockModel:
 
     def derivatives(self, rows: Ints, parameters: Floats) -> dict[int, Floats]:
         """∂S in each parameter of the blocks, (B, n, n) each."""
-        found = {at: _same(codes, rows) for at, codes in self.inside}
+        found = {at: same_cluster(codes, rows) for at, codes in self.inside}
         for part in self.correlated:
             a, b, together = _pairs(part.term, rows)
             slopes = part.structure.gradient(parameters[part.at], a, b)
@@ -219,7 +218,7 @@ class BlockCovariance:
         found = np.zeros(int(codes.max()) + 1)
         for batch, inverse in zip(model.batches, self.inverses, strict=True):
             marginal = inverse - self._low_rank_block(batch.rows, inverse)
-            sums = (marginal * _same(codes, batch.rows)).sum(axis=2)
+            sums = (marginal * same_cluster(codes, batch.rows)).sum(axis=2)
             found += np.bincount(codes[batch.rows].ravel(), sums.ravel(), minlength=found.size)
         return found
 
@@ -341,89 +340,9 @@ class BlockCovariance:
         return spread
 
 
-def block_model(
-    sampling: SamplingCovariance | Floats,
-    intercepts: Sequence[tuple[int, Intercepts]],
-    correlated: Sequence[Correlated],
-    n_components: int,
-) -> BlockModel:
-    """Blocks that hold what fits in them at least cost; the rest crosses.
-
-    Parameters
-    ----------
-    sampling : V by blocks, or its diagonal
-    intercepts : each with its position among the parameters
-    correlated : inner | outer terms
-    n_components : working parameters in all
-    """
-    codes = np.arange(sampling.size) if isinstance(sampling, np.ndarray) else sampling.clusters
-    codes = connected(codes, *(part.term.outer for part in correlated))
-    inside: list[tuple[int, Ints]] = []
-    crossing: list[tuple[int, Intercepts]] = []
-    finest_first = sorted(intercepts, key=lambda pair: -pair[1].n_levels)
-    for at, term in finest_first:
-        merged = connected(codes, term.codes)
-        crossing_levels = sum(t.n_levels for _, t in crossing) + term.n_levels
-        if _cubes(merged) <= _cubes(codes) + float(crossing_levels) ** 3:
-            codes = merged
-            inside.append((at, term.codes))
-        else:
-            crossing.append((at, term))
-    batches = []
-    for rows in rows_by_size(codes):
-        if isinstance(sampling, np.ndarray):
-            matrices = sampling[rows][:, :, None] * np.eye(rows.shape[1])
-        else:
-            matrices = _gathered(sampling, rows)
-        batches.append(Batch(rows, matrices))
-    levels = np.cumsum([0, *(term.n_levels for _, term in crossing)])
-    rows_in_all = codes.size
-    crossing_codes = np.array(
-        [first + term.codes for first, (_, term) in zip(levels, crossing, strict=False)],
-        dtype=np.intp,
-    ).reshape(len(crossing), rows_in_all)
-    return BlockModel(
-        batches=tuple(batches),
-        inside=tuple(inside),
-        correlated=tuple(correlated),
-        crossing=crossing_codes,
-        crossing_at=tuple(at for at, _ in crossing),
-        levels=levels,
-        n_components=n_components,
-    )
-
-
-def _cubes(codes: Ints) -> float:
-    return float((np.bincount(codes).astype(float) ** 3).sum())
-
-
-def _gathered(sampling: SamplingCovariance, rows: Ints) -> Floats:
-    """V over blocks that may each hold several of its clusters, (B, n, n)."""
-    n = rows.shape[1]
-    if sampling.correlation is not None:
-        same = _same(sampling.clusters, rows)
-        root = np.sqrt(sampling.variances[rows])
-        matrices = sampling.correlation * same * root[:, :, None] * root[:, None, :]
-        matrices[:, np.arange(n), np.arange(n)] = sampling.variances[rows]
-        return matrices
-    home = np.full(sampling.variances.size, -1, dtype=np.intp)
-    home[rows] = np.arange(rows.size).reshape(rows.shape)
-    matrices = np.zeros((*rows.shape, n))
-    for batch in sampling.batches:
-        seat = home[batch.rows]
-        seat, values = seat[seat[:, 0] >= 0], batch.matrices[seat[:, 0] >= 0]
-        block, member = np.divmod(seat, n)
-        matrices[block[:, :, None], member[:, :, None], member[:, None, :]] = values
-    return matrices
-
-
-def _same(codes: Ints, rows: Ints) -> Floats:
-    return np.asarray(codes[rows][:, :, None] == codes[rows][:, None, :], dtype=float)
-
-
 def _pairs(term: InnerOuter, rows: Ints) -> tuple[Ints, Ints, Floats]:
     inner = term.inner[rows]
-    return inner[:, :, None], inner[:, None, :], _same(term.outer, rows)
+    return inner[:, :, None], inner[:, None, :], same_cluster(term.outer, rows)
 
 
 def _group_sums(codes: Ints, vectors: Floats) -> Floats:

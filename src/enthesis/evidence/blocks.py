@@ -58,3 +58,14 @@ def _merge(first: Ints, second: Ints) -> Ints:
         if np.array_equal(spread, label):
             return np.unique(label[first], return_inverse=True)[1].astype(np.intp)
         label = spread
+
+
+def same_cluster(codes: Ints, rows: Ints) -> Floats:
+    """1 where two rows of a block have the same code, else 0; (B, n, n).
+
+    Parameters
+    ----------
+    codes : (k,) cluster of each row
+    rows : (B, n) rows of each block
+    """
+    return np.asarray(codes[rows][:, :, None] == codes[rows][:, None, :], dtype=float)

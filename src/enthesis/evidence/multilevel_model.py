@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from enthesis.errors import ConvergenceError, InputError
-from enthesis.evidence.block_covariance import Correlated, block_model
+from enthesis.evidence.block_choice import block_model
+from enthesis.evidence.block_covariance import Correlated
 from enthesis.evidence.multilevel_likelihood import (
     Evaluation,
     GeneralisedLeastSquares,

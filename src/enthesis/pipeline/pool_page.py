@@ -10,7 +10,7 @@ from enthesis.evidence import Fit
 from enthesis.pipeline.pool import EVERYTHING, SUMMARY, PoolResult
 from enthesis.report.forest import forest
 from enthesis.report.page import Page, Picture, Section
-from enthesis.report.rows import decimals_for, interval, number, p_value
+from enthesis.report.rows import decimals_for, interval, number, p_cell, p_value
 from enthesis.report.summary import summary_forest
 from enthesis.report.tables import NOT_AVAILABLE, Table
 
@@ -116,13 +116,13 @@ def _printable(frame: pd.DataFrame, by: tuple[str, ...], level: float) -> pd.Dat
                 )
                 if pooled
                 else NOT_AVAILABLE,
-                "p": p_value(row["p_value"]).removeprefix("= "),
+                "p": p_cell(row["p_value"]),
                 f"{percent} PI": f"[{', '.join(bounds)}]" if pooled else NOT_AVAILABLE,
                 "τ²": number(row["tau2"], 2 * digits - 1),
                 "I², %": number(row["i2"], 0),
                 "Q": number(row["q"], 1),
                 "df": number(row["q_df"], 0),
-                "p of Q": p_value(row["q_p"]).removeprefix("= "),
+                "p of Q": p_cell(row["q_p"]),
                 "doubts": "" if pooled else f"not pooled: {row['reason']}",
             }
         )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from enthesis import review
+from enthesis import read, review
 from enthesis.errors import InputError
 from enthesis.pipeline.extraction import extracted_effects
 from enthesis.pipeline.outputs import json_text, output_folder, provenance
 from enthesis.report.figures import png, svg
 from enthesis.report.page import Picture
 from enthesis.report.prisma import prisma_diagram
+from enthesis.report.risk_of_bias import bias_summary, traffic_lights
 
 PRINT_DPI = 300
 """Pixels per inch of a figure for a journal."""
@@ -139,14 +140,84 @@ def read_flow(path: Path) -> review.Flow:
         counts: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read counts from {path.name!r}: {error}") from error
+    return flow_of_counts(counts, source=repr(path.name))
+
+
+def flow_of_counts(counts: Mapping[str, Any], *, source: str) -> review.Flow:
+    """The flow of counts under the names of `review.Flow`.
+
+    Parameters
+    ----------
+    counts : of every box
+    source : what gives them, for messages
+
+    Raises
+    ------
+    InputError : unknown or missing names, or counts that do not add up.
+    """
     known = review.Flow.__dataclass_fields__
     unknown = [name for name in counts if name not in known]
     if unknown:
-        raise InputError(f"{path.name!r}: no box {unknown[0]!r}; known are {', '.join(known)}")
+        raise InputError(f"{source} has no box {unknown[0]!r}; known are {', '.join(known)}")
     try:
         return review.Flow(**counts)
     except TypeError as error:
-        raise InputError(f"{path.name!r} lacks counts: {error}") from error
+        raise InputError(f"{source} lacks counts: {error}") from error
+
+
+def write_rating_form(
+    output: Path, *, studies: Sequence[str], instrument: str, rater: str
+) -> pd.DataFrame:
+    """Write an empty form for one rater of risk of bias, a row per study and item.
+
+    Raises
+    ------
+    InputError : an unknown instrument.
+    """
+    form = review.rating_form(studies, instrument, rater=rater)
+    _write(form, output)
+    return form
+
+
+def write_appraisal(
+    ratings: Sequence[Path],
+    output: Path,
+    *,
+    instrument: str,
+    bands: tuple[float, float] | None = None,
+) -> review.Appraisal:
+    """Write the figures of risk of bias, settled answers, disagreements and agreement by item.
+
+    Parameters
+    ----------
+    ratings : forms filled in by the raters, CSV or XLSX, together or apart
+    output : folder
+    instrument, bands : as in `review.appraise`
+
+    Raises
+    ------
+    InputError : a form's problem, by its row; nothing is written.
+    """
+    table = pd.concat([read.spreadsheet(path) for path in ratings], ignore_index=True)
+    found = review.appraise(table, instrument, bands=bands)
+    settled = found.answers.reset_index()
+    if found.overall:
+        settled["overall"] = settled["study"].map(dict(found.overall))
+    with output_folder(output) as folder:
+        for name, drawn in (
+            ("risk_of_bias", traffic_lights(found)),
+            ("risk_of_bias_summary", bias_summary(found)),
+        ):
+            figure = Picture.of(drawn, alt=name).figure
+            (folder / f"{name}.svg").write_bytes(svg(figure))
+            (folder / f"{name}.png").write_bytes(png(figure, dpi=PRINT_DPI))
+        settled.to_csv(folder / "settled.csv", index=False)
+        found.disagreements.to_csv(folder / "disagreements.csv", index=False)
+        found.by_item.to_csv(folder / "agreement.csv", index=False)
+        inputs = {f"ratings_{i}": path for i, path in enumerate(ratings, start=1)}
+        record = provenance("review appraise", inputs=inputs, options={"instrument": instrument})
+        (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
+    return found
 
 
 def write_effects(

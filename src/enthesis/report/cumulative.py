@@ -12,7 +12,7 @@ from enthesis.report import marks, rows
 from enthesis.report.figures import BLUE, INK, MUTED, VERMILLION
 from enthesis.report.marks import Bars
 from enthesis.report.panels import panel
-from enthesis.report.rows import Column, interval, number, p_value
+from enthesis.report.rows import Column, interval, number, p_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,14 +68,14 @@ def refit_forest(
     all_names = [f"{sign}{name}" for name in names]
     effects = [interval(*one) for one in zip(middle, lower, upper, strict=True)]
     ks, p = [str(k) for k in fits.k], table["p_value"].to_numpy(dtype=float)
-    ps = [p_value(float(one)).removeprefix("= ") for one in p]
+    ps = [p_cell(float(one)) for one in p]
     tau2 = [number(float(one)) for one in fits.tau2]
     if whole is not None:
         pooled = whole.predict().iloc[0]
         all_names.append("All")
         effects.append(interval(*pooled[["estimate", "ci_lower", "ci_upper"]]))
         ks.append(str(whole.k))
-        ps.append(p_value(float(whole.p_values[0])).removeprefix("= "))
+        ps.append(p_cell(float(whole.p_values[0])))
         tau2.append(number(whole.tau2))
     bold = frozenset(last)
     columns = [

@@ -14,7 +14,7 @@ from enthesis.errors import InputError
 from enthesis.report import marks, rows
 from enthesis.report.figures import MUTED, VERMILLION
 from enthesis.report.marks import Bars
-from enthesis.report.rows import Column, decimals_for, interval, number, p_value
+from enthesis.report.rows import Column, decimals_for, digits_by_row, interval, number, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +143,8 @@ def _columns(
     percent = f"{100 * fit.level:g}%"
     title = f"{fit.model} ({fit.method})" if fit.method else fit.model
     digits = decimals_for([*(bars.upper - bars.lower)])
-    own = [interval(*x, digits) for x in zip(bars.middle, bars.lower, bars.upper, strict=True)]
+    by_row = digits_by_row([*(bars.upper - bars.lower)])
+    own = [interval(*x) for x in zip(bars.middle, bars.lower, bars.upper, by_row, strict=True)]
     all_names = [*(names[i] for i in order), "", title]
     middle, *bounds = (float(pooled[x]) for x in ("estimate", "ci_lower", "ci_upper"))
     texts = [*own, "", interval(middle, bounds[0], bounds[1], digits)]

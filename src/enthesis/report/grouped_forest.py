@@ -14,7 +14,7 @@ from enthesis.errors import InputError
 from enthesis.report import marks, rows
 from enthesis.report.figures import MUTED
 from enthesis.report.marks import Bars
-from enthesis.report.rows import Column, interval, number, p_value
+from enthesis.report.rows import Column, digits_by_row, interval, number, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,11 +148,14 @@ def _laid_out(groups: Sequence[Group], level: float) -> _Lines:
         lines.add(group.title, bold=True)
         half = reach * np.sqrt(group.variances)
         shares = _shares(group)
+        digits = digits_by_row(2 * half)
         for j, name in enumerate(group.labels):
             effect = float(group.effects[j])
             bounds = (effect, effect - float(half[j]), effect + float(half[j]))
             weight = "" if group.fit is None else number(float(shares[j]), 1)
-            lines.own.append((lines.add(f"   {name}", interval(*bounds), weight), *bounds))
+            lines.own.append(
+                (lines.add(f"   {name}", interval(*bounds, digits[j]), weight), *bounds)
+            )
         if group.fit is None:
             lines.small[lines.add("")] = (
                 f"Not pooled: {group.reason}" if group.reason else ("Not pooled")
@@ -161,7 +164,7 @@ def _laid_out(groups: Sequence[Group], level: float) -> _Lines:
         pooled: pd.Series[Any] = group.fit.predict().iloc[0]
         middle, low, high = (float(pooled[x]) for x in ("estimate", "ci_lower", "ci_upper"))
         title = f"   {group.fit.model} ({group.fit.method})"
-        row = lines.add(title, interval(middle, low, high), "100.0", bold=True)
+        row = lines.add(title, interval(middle, low, high, max(digits)), "100.0", bold=True)
         lines.pooled.append((row, middle, low, high))
         lines.small[lines.add("")] = _heterogeneity(group.fit)
     return lines

@@ -153,6 +153,9 @@ def diamonds(ax: Axes, bars: Bars) -> None:
         [(low, y), (middle, y - DIAMOND_ROWS), (high, y), (middle, y + DIAMOND_ROWS)]
         for y, low, middle, high in zip(bars.row, bars.lower, bars.middle, bars.upper, strict=True)
     ]
-    drawn = PolyCollection(corners, facecolors=VERMILLION, edgecolors="none", zorder=3)
+    # The rim shows an interval too narrow for the axis, which would else vanish.
+    drawn = PolyCollection(
+        corners, facecolors=VERMILLION, edgecolors=VERMILLION, linewidths=0.5, zorder=3
+    )
     drawn.set_gid("pooled")
     ax.add_collection(drawn, autolim=False)

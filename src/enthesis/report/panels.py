@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ LEFT_POINTS = 46.0
 
 LINE_POINTS = 10.0
 """Room for each further line of an axis' name."""
+
+LONGEST_NAME = 28
+"""Letters of a name beside a point."""
 
 POINT_PT = 26.0
 """Area of a mark in a scatter plot, points squared."""
@@ -89,7 +93,11 @@ def _label_lines(label: str, room_in: float) -> list[str]:
 
 
 def name_points(ax: Axes, x: ArrayLike, y: ArrayLike, names: Sequence[str]) -> None:
-    """Names beside points, the first of them first; one that finds no free place is left out."""
+    """Names beside points, the first of them first; one that finds no free place is left out.
+
+    Long ones are cut, so that the point that matters most is not the one without a name.
+    """
+    names = [_shortened(name) for name in names]
     figure = ax.get_figure(root=True)
     scale = 72.0 / (figure.dpi if figure is not None else 72.0)
     at = ax.transData.transform(np.column_stack([np.asarray(x, float), np.asarray(y, float)]))
@@ -130,3 +138,12 @@ def name_points(ax: Axes, x: ArrayLike, y: ArrayLike, names: Sequence[str]) -> N
                 )
                 taken.append(box)
                 break
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room for others; its year stays, to tell an author's studies apart."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    years = re.findall(r"\b(?:19|20)\d\d[a-z]?\b", name)
+    tail = f" {years[-1]}" if years else ""
+    return f"{name[: LONGEST_NAME - 1 - len(tail)].rstrip()}…{tail}"

@@ -160,6 +160,21 @@ def decimals_for(widths: Iterable[float]) -> int:
     return int(np.clip(1 - np.floor(np.log10(np.median(finite))), 2, 6))
 
 
+def digits_by_row(widths: Iterable[float]) -> list[int]:
+    """Digits of each interval: those of the usual one, and more where it would print as nothing.
+
+    Parameters
+    ----------
+    widths : of the intervals of one column
+    """
+    all_widths = list(widths)
+    usual = decimals_for(all_widths)
+    return [
+        max(usual, decimals_for([width])) if 0 < width < 10.0**-usual else usual
+        for width in all_widths
+    ]
+
+
 def interval(estimate: float, lower: float, upper: float, decimals: int = 2) -> str:
     """An estimate with its interval: 0.51 [0.20, 0.82]."""
     low, middle, high = (number(x, decimals) for x in (lower, estimate, upper))
@@ -171,6 +186,11 @@ def p_value(p: float) -> str:
     if np.isnan(p):
         return "–"
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def p_cell(p: float) -> str:
+    """A p-value as a column of them prints it: "0.013" or "< 0.001"."""
+    return p_value(p).removeprefix("= ")
 
 
 def _placed_axes(

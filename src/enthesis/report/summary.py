@@ -12,7 +12,7 @@ from enthesis.errors import InputError
 from enthesis.report import marks, rows
 from enthesis.report.figures import MUTED, VERMILLION
 from enthesis.report.marks import Bars
-from enthesis.report.rows import Column, decimals_for, interval, number, p_value
+from enthesis.report.rows import Column, digits_by_row, interval, number, p_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +56,8 @@ def summary_forest(
     Parameters
     ----------
     table : a row per cell with k, estimate, ci_lower, ci_upper, and where known n_studies, i2
-        (percent), tau2, q_p; an estimate of NaN is a cell too thin to pool, whose `reason` is
-        printed in its place. `Subgroups.to_frame()` is such a table
+        (percent), tau2, q, q_df, q_p; an estimate of NaN is a cell too thin to pool, whose
+        `reason` is printed in its place. `Subgroups.to_frame()` is such a table
     xlabel : name and unit of the effect
     label : column, or level of the index, that names the rows
     heading : the same, whose values group the rows in order of first appearance
@@ -130,10 +130,10 @@ def _columns(
     def counts(name: str) -> list[str]:
         return [number(cell[name], 0) if cell else "" for cell in cells]
 
-    digits = decimals_for(cell["ci_upper"] - cell["ci_lower"] for cell in pooled if cell)
+    widths = [cell["ci_upper"] - cell["ci_lower"] if cell else np.nan for cell in pooled]
     effects = [
         interval(cell["estimate"], cell["ci_lower"], cell["ci_upper"], digits) if cell else ""
-        for cell in pooled
+        for cell, digits in zip(pooled, digits_by_row(widths), strict=True)
     ]
     columns = [
         Column(header=label_header, cells=[x.text for x in lines], align="left", side="left"),
@@ -146,8 +146,11 @@ def _columns(
         if name in known:
             texts = [number(cell[name], decimals) if cell else "" for cell in pooled]
             columns.append(Column(header=header, cells=texts))
+    if {"q", "q_df"} <= set(known):
+        texts = [f"{number(cell['q'])} ({cell['q_df']:.0f})" if cell else "" for cell in pooled]
+        columns.append(Column(header="Q (df)", cells=texts))
     if "q_p" in known:
-        texts = [p_value(cell["q_p"]).removeprefix("= ") if cell else "" for cell in pooled]
+        texts = [p_cell(cell["q_p"]) if cell else "" for cell in pooled]
         columns.append(Column(header="p (Q)", cells=texts))
     return columns, frozenset(y for y, line in enumerate(lines) if line.cell is None)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from enthesis.anatomy import LEVELS
 from enthesis.errors import InputError
 from enthesis.quantities import quantity
-from enthesis.report.rows import number, p_value
+from enthesis.report.rows import number, p_cell
 
 P_COLUMNS = ("p", "p_value", "q_p", "qm_p")
 """Columns that hold p-values, printed with three decimals or as < 0.001."""
@@ -97,7 +97,8 @@ def printed(table: Table) -> PrintedTable:
     marks: list[tuple[int, ...]] = []
     doubts = [""] * len(frame) if table.flags is None else table.frame[table.flags].tolist()
     for doubt in doubts:
-        own = [part for part in str(doubt).split("; ") if part] if isinstance(doubt, str) else []
+        parts = doubt.split("; ") if isinstance(doubt, str) else []
+        own = list(dict.fromkeys(part for part in parts if part))
         footnotes += [part for part in own if part not in footnotes]
         marks.append(tuple(sorted({footnotes.index(part) + 1 for part in own})))
     return PrintedTable(
@@ -175,7 +176,7 @@ def _turned(
         if not frame[name].any():
             frame = frame.drop(columns=name)
             del headers[name]
-    what = ", ".join(dict.fromkeys(_inside(quantity(name).label) for name, _ in ways))
+    what = ", ".join(dict.fromkeys(inside(quantity(name).label) for name, _ in ways))
     if len(methods) > 1:
         notes = tuple(f"[{letter}] {signed(method)}" for method, letter in letters.items())
     else:
@@ -211,7 +212,7 @@ def signed(text: str) -> str:
     return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", text)
 
 
-def _inside(label: str) -> str:
+def inside(label: str) -> str:
     """A label as it stands within a sentence: abbreviations such as SD keep their capitals."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
@@ -233,7 +234,7 @@ def _texts(name: str, column: pd.Series[Any], decimals: int | None) -> list[str]
         return [NOT_AVAILABLE if _is_none(value) else str(value) for value in column]
     values = [float(value) for value in column.to_numpy(dtype=float, na_value=math.nan)]
     if name in P_COLUMNS and decimals is None:
-        return [p_value(value).removeprefix("= ") for value in values]
+        return [p_cell(value) for value in values]
     digits = _decimals(values) if decimals is None else decimals
     return [number(value, digits) for value in values]
 

@@ -140,7 +140,8 @@ def _checked(ratings: pd.DataFrame, tool: Instrument) -> pd.DataFrame:
         raise InputError(f"the ratings have no column {missing[0]!r}")
     table = ratings[list(RATING_COLUMNS)].copy()
     for name in RATING_COLUMNS:
-        table[name] = table[name].fillna("").astype(str).str.strip()
+        words = table[name].astype("object")
+        table[name] = words.where(words.notna(), "").astype(str).str.strip()
     table["answer"] = table["answer"].str.lower()
     allowed = (*_overall_answers(tool), "")
     for number, row in enumerate(table.to_dict("records"), start=1):
@@ -152,6 +153,11 @@ def _checked(ratings: pd.DataFrame, tool: Instrument) -> pd.DataFrame:
         else:
             tool.item(str(row["item"]))
             known = tuple(tool.answers)
+        if not row["answer"] and "" not in known:
+            raise InputError(
+                f"rating {number}: {row['rater']} has not answered item {row['item']} for "
+                f"{row['study']}; it is one of {', '.join(known)}"
+            )
         if row["answer"] not in known:
             raise InputError(
                 f"rating {number}, {row['study']}, item {row['item']}: {row['answer']!r} is no "

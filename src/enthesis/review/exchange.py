@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from enthesis.errors import InputError
+from enthesis.review.decisions import Decision, Stage
 from enthesis.review.records import tidy_doi, tidy_pmid
-from enthesis.review.screening import DECIDED_COLUMNS, Decision, Screening, Stage
+from enthesis.review.screening import DECIDED_COLUMNS, Screening
 from enthesis.review.similarity import plain
 
 ASREVIEW_LABELS = ("asreview_label", "included", "label_included", "final_included", "label")
@@ -180,8 +181,14 @@ def import_rayyan(
 
 
 def _add(screening: Screening, stage: Stage, decisions: list[tuple[str, ...]]) -> int:
-    screening.decide_all(pd.DataFrame(decisions, columns=list(DECIDED_COLUMNS)), stage=stage)
-    return len(decisions)
+    """Add those that do not stand already: an export brought back changes nothing."""
+    history = screening.history()
+    mine = history[(history["stage"] == stage) & (history["role"] == "reviewer")]
+    latest = mine.drop_duplicates(["record", "person"], keep="last")
+    standing = set(zip(latest["record"], latest["person"], latest["decision"], strict=True))
+    new = [one for one in decisions if (one[0], one[1].strip(), one[2]) not in standing]
+    screening.decide_all(pd.DataFrame(new, columns=list(DECIDED_COLUMNS)), stage=stage)
+    return len(new)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -7,20 +7,21 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, get_args
 
 import pandas as pd
 
 from enthesis.errors import InputError
 from enthesis.review.agreement import Agreement, cohen_kappa
+from enthesis.review.decisions import (
+    DECISIONS,
+    HISTORY_COLUMNS,
+    STAGES,
+    Decision,
+    Stage,
+    outcome_of,
+    standing,
+)
 from enthesis.review.records import RECORD_COLUMNS
-
-Stage = Literal["title_abstract", "full_text"]
-Decision = Literal["include", "exclude", "maybe"]
-Outcome = Literal["unscreened", "awaiting second", "conflict", "included", "excluded"]
-
-STAGES: tuple[Stage, ...] = get_args(Stage)
-DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
 WAIT_S = 60.0
 """How long one person's decision waits while another's is written, seconds."""
@@ -51,8 +52,6 @@ CREATE TRIGGER IF NOT EXISTS never_lost BEFORE DELETE ON decisions
     BEGIN SELECT RAISE(ABORT, 'decisions are never deleted; add a new one'); END;
 """
 """Decisions are only ever added; the last of each person on a record and stage holds."""
-
-HISTORY_COLUMNS = ("id", "record", "stage", "role", "person", "decision", "reason", "note", "time")
 
 DECIDED_COLUMNS = ("record", "person", "decision", "reason", "note")
 """One decision, as it is handed in."""
@@ -160,7 +159,7 @@ class Screening:
         with self._transaction() as connection:
             self._check_record(connection, record, stage)
             rows = [r for r in _latest(connection, record, stage) if r["role"] == "reviewer"]
-            if _outcome([str(r["decision"]) for r in rows], None) != "conflict":
+            if outcome_of([str(r["decision"]) for r in rows], None) != "conflict":
                 raise InputError(f"there is no conflict on {record} at {stage} to adjudicate")
             if adjudicator.strip() in {r["person"] for r in rows}:
                 raise InputError(
@@ -208,7 +207,7 @@ class Screening:
         latest = history.drop_duplicates(["record", "role", "person"], keep="last")
         by_record = {str(name): rows for name, rows in latest.groupby("record", sort=False)}
         return pd.DataFrame(
-            [{"record": name, **_standing(by_record.get(name))} for name in names],
+            [{"record": name, **standing(by_record.get(name))} for name in names],
             columns=["record", "first", "second", "adjudicated", "outcome", "reason"],
         )
 
@@ -298,7 +297,7 @@ class Screening:
             rows = _latest(connection, record, "title_abstract")
             settled = [str(r["decision"]) for r in rows if r["role"] == "adjudicator"]
             own = [str(r["decision"]) for r in rows if r["role"] == "reviewer"]
-            outcome = _outcome(own, settled[-1] if settled else None)
+            outcome = outcome_of(own, settled[-1] if settled else None)
             if outcome != "included":
                 raise InputError(
                     f"{record} is {outcome} by title and abstract; only included records are read "
@@ -367,36 +366,3 @@ def _insert(
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (record, stage, role, person.strip(), decision, reason.strip(), note.strip(), time),
     )
-
-
-def _outcome(decisions: list[str], adjudicated: str | None) -> Outcome:
-    if adjudicated is not None:
-        return "included" if adjudicated == "include" else "excluded"
-    if not decisions:
-        return "unscreened"
-    if len(decisions) == 1:
-        return "awaiting second"
-    passes = {decision != "exclude" for decision in decisions}
-    if len(passes) > 1:
-        return "conflict"
-    return "included" if passes.pop() else "excluded"
-
-
-def _standing(rows: pd.DataFrame | None) -> dict[str, str]:
-    if rows is None:
-        rows = pd.DataFrame(columns=list(HISTORY_COLUMNS))
-    own = rows[rows["role"] == "reviewer"]
-    settled = rows[rows["role"] == "adjudicator"]
-    decisions = [str(one) for one in own["decision"]]
-    adjudicated = str(settled["decision"].iloc[-1]) if len(settled) else None
-    outcome = _outcome(decisions, adjudicated)
-    # The adjudicator's reason stands above the reviewers', the first reviewer's above the second's.
-    given = [*settled["reason"], *own["reason"][own["decision"] == "exclude"]]
-    reason = next((str(one) for one in given if one), "") if outcome == "excluded" else ""
-    return {
-        "first": decisions[0] if decisions else "",
-        "second": decisions[1] if len(decisions) > 1 else "",
-        "adjudicated": adjudicated or "",
-        "outcome": outcome,
-        "reason": reason,
-    }

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import pandas as pd
 
 from enthesis import evidence, read, review
 from enthesis.errors import EnthesisError, InputError
-from enthesis.evidence import (
-    Egger,
-    Fit,
-    Funnel,
-    Influence,
-    MultilevelFit,
-    RankTest,
-    TrimAndFill,
-)
-from enthesis.evidence.many import ManyFits
-from enthesis.evidence.sequential import Sequential, monitor
+from enthesis.evidence import Fit, MultilevelFit, TrimAndFill
 from enthesis.pipeline.outputs import Announce, silently
 from enthesis.pipeline.pool import fit_row
+from enthesis.pipeline.review_files import flow_of_counts
 from enthesis.pipeline.review_run.effects import Effects, chosen, participants, prepare
 from enthesis.pipeline.review_run.models import (
     ModelResult,
@@ -32,122 +22,19 @@ from enthesis.pipeline.review_run.models import (
     rho_range,
     usable,
 )
-from enthesis.pipeline.review_run.plan import ModelPlan, Plan, SubgroupPlan
+from enthesis.pipeline.review_run.plan import ModelPlan, Plan, SelectionPlan, SubgroupPlan
+from enthesis.pipeline.review_run.results import (
+    BiasResult,
+    CellsResult,
+    GrowthResult,
+    PlanResult,
+    SensitivityResult,
+)
 
 FEWEST_FOR_BIAS = 3
 """Effects, or studies, below which no test of small-study effects is tried."""
 
 OVERALL = ModelPlan(name="Overall", title="no moderators", moderators=())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CellsResult:
-    """A stratified analysis.
-
-    Parameters
-    ----------
-    plan : as asked
-    fits : (heading, row), or (row,), → the cell pooled
-    table : a row per cell in the plan's order: its values, k, n_studies, participants, estimate,
-        bounds, prediction interval, heterogeneity, and the reason where it is not pooled
-    rows : the effects of all cells
-    """
-
-    plan: SubgroupPlan
-    fits: Mapping[tuple[str, ...], Fit]
-    table: pd.DataFrame
-    rows: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BiasResult:
-    """Small-study effects.
-
-    Parameters
-    ----------
-    plain, robust : Egger's regression in the three-level model without moderators, with normal and
-        with cluster-robust tests; None if not asked, or too few
-    rank : Begg and Mazumdar's test on study means; None with too few
-    trimmed : trim and fill of all effects; None likewise
-    trimmed_studies : of study means
-    by_effect, by_study : funnels
-    notes : what was left out, and why
-    """
-
-    plain: Egger | None
-    robust: Egger | None
-    rank: RankTest | None
-    trimmed: TrimAndFill | None
-    trimmed_studies: TrimAndFill | None
-    by_effect: Funnel
-    by_study: Funnel
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GrowthResult:
-    """What studies do to the answer.
-
-    Parameters
-    ----------
-    studies : one mean effect per study, in order
-    pooled : their random-effects mean
-    cumulative : it, as studies are added
-    leave_one_out : the three-level mean without each study
-    influence, baujat : what each study does to their mean, and to its heterogeneity
-    sequential : the first held against its boundaries; None if not asked
-    """
-
-    studies: pd.DataFrame
-    pooled: Fit
-    cumulative: ManyFits
-    leave_one_out: ManyFits
-    influence: Influence
-    baujat: pd.DataFrame
-    sequential: Sequential | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SensitivityResult:
-    """Further models, and those that could not be fitted with the reason."""
-
-    models: tuple[ModelResult, ...]
-    skipped: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlanResult:
-    """Everything that a plan gave.
-
-    Parameters
-    ----------
-    plan : as read
-    effects : the table of effects, as extracted and turned
-    cells : stratified analyses
-    overall : the three-level model without moderators
-    models : those with moderators, and `failed`, name → why it could not be fitted
-    alternatives : specifications compared; empty if there is nothing to compare
-    rho : the last model under other sampling correlations; empty if not asked
-    sensitivity : further models
-    bias, growth : small-study effects; the answer as studies come and go; None below three studies
-    flow, appraisal : the search and the risk of bias; None where the plan names none
-    notes : what a careful reader should know
-    """
-
-    plan: Plan
-    effects: Effects
-    cells: tuple[CellsResult, ...]
-    overall: ModelResult
-    models: tuple[ModelResult, ...]
-    failed: Mapping[str, str]
-    alternatives: pd.DataFrame
-    rho: pd.DataFrame
-    sensitivity: SensitivityResult
-    bias: BiasResult | None
-    growth: GrowthResult | None
-    flow: review.Flow | None
-    appraisal: review.Appraisal | None
-    notes: tuple[str, ...]
 
 
 def run_plan(plan: Plan, *, announce: Announce = silently) -> PlanResult:
@@ -219,22 +106,27 @@ def _fit(plan: Plan, effects: Effects, one: ModelPlan) -> ModelResult:
 
 
 def _flow(plan: Plan) -> review.Flow | None:
-    if not plan.flow:
+    """The flow of the plan's counts, or counted in its library and screening file."""
+    asked = plan.flow
+    if asked is None:
         return None
-    unknown = [name for name in plan.flow if name not in review.Flow.__dataclass_fields__]
-    if unknown:
-        known = ", ".join(review.Flow.__dataclass_fields__)
-        raise InputError(f"the plan's flow has no box {unknown[0]!r}; known are {known}")
-    try:
-        return review.Flow(**plan.flow)
-    except TypeError as error:
-        raise InputError(f"the plan's flow lacks counts: {error}") from error
+    if isinstance(asked, SelectionPlan):
+        if not asked.library.is_dir():
+            raise InputError(f"the plan's flow.library {asked.library.name!r} is no folder")
+        return review.flow_of(
+            review.read_library(asked.library),
+            review.Screening(asked.screening),
+            studies=asked.studies,
+            pooled=asked.pooled,
+        )
+    return flow_of_counts(asked, source="the plan's flow")
 
 
 def _appraisal(plan: Plan) -> review.Appraisal | None:
-    if plan.appraisal is None:
+    asked = plan.appraisal
+    if asked is None:
         return None
-    return review.appraise(read.table(plan.appraisal.ratings), plan.appraisal.instrument)
+    return review.appraise(read.spreadsheet(asked.ratings), asked.instrument, bands=asked.bands)
 
 
 def _left_out(models: Sequence[ModelResult], effects: Effects) -> list[str]:
@@ -336,8 +228,8 @@ def _cell(
     }
     if key not in pooled:
         few = sizes.get(key, 0)
-        counted = f"{few} {'effect' if few == 1 else 'effects'}" if few else "no effects"
-        wanted = f"{counted}, at least {plan.min_effects} are wanted"
+        counted = f"{few} {'effect' if few == 1 else 'effects'}, fewer than the {plan.min_effects} "
+        wanted = f"{counted}asked for" if few else "no effects"
         return (
             row
             | dict.fromkeys(("estimate", "ci_lower", "ci_upper"), float("nan"))
@@ -385,7 +277,7 @@ def _growth(plan: Plan, effects: Effects, overall: ModelResult) -> GrowthResult:
     steps = evidence.cumulative(pooled)
     sequential = None
     if plan.living is not None:
-        sequential = monitor(
+        sequential = evidence.monitor(
             pooled, delta=plan.living.delta, alpha=plan.living.alpha, power=plan.living.power
         )
     return GrowthResult(

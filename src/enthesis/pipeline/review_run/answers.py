@@ -11,7 +11,7 @@ import pandas as pd
 
 from enthesis import read
 from enthesis.errors import InputError
-from enthesis.pipeline.review_run.analyses import PlanResult
+from enthesis.pipeline.review_run.results import PlanResult
 from enthesis.pipeline.review_run.sheet_checks import REMARKS, SUMMARIES
 
 ANSWERS_FILE = "answers.csv"

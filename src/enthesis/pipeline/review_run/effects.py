@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enthesis import evidence, phantom, read
+from enthesis import evidence, phantom, read, review
 from enthesis.errors import InputError
-from enthesis.pipeline.review_run.plan import Plan, RecodePlan, Values
+from enthesis.pipeline.extraction import extracted_effects
+from enthesis.pipeline.review_run.plan import DataPlan, Plan, RecodePlan, Values
 from enthesis.pipeline.review_run.sheet_checks import check_sheet
 
 LABEL = "row_label"
@@ -50,10 +51,10 @@ def prepare(plan: Plan) -> Effects:
     InputError : a file, a column or a value that the plan names is not there, or the table has a
         value that the plan does not allow; the key of the plan is named.
     """
-    raw = phantom.simulated_studies() if plan.data.table is None else read.table(plan.data.table)
+    raw, simulated = _raw(plan.data)
     _require(raw, plan.data.study, "data.study")
     for name in plan.data.label:
-        if plan.data.table is not None or name in raw.columns:
+        if not simulated or name in raw.columns:
             _require(raw, name, "data.label")
     for name, recode in plan.recode.items():
         _require(raw, recode.column, f"recode.{name}.column")
@@ -97,9 +98,25 @@ def prepare(plan: Plan) -> Effects:
         turned=turned,
         study=plan.data.study,
         measure=measure,
-        simulated=plan.data.table is None or _says_simulated(raw),
+        simulated=simulated or _says_simulated(raw),
         notes=tuple(notes),
     )
+
+
+def _raw(data: DataPlan) -> tuple[pd.DataFrame, bool]:
+    """The plan's table, as it stands or made from a sheet; and whether it is the simulated one."""
+    if data.extraction is not None:
+        sheet = data.extraction
+        effects = extracted_effects(
+            review.read_extraction(sheet.sheet),
+            side_correlation=sheet.side_correlation,
+            reconstruct=sheet.reconstruct,
+        )
+        # The plan says itself which measure it takes and which effects it turns.
+        return effects.drop(columns=["yi", "vi", "yi_as_extracted", "reversed"]), False
+    if data.table is not None:
+        return read.spreadsheet(data.table), False
+    return phantom.simulated_studies(), True
 
 
 def chosen(table: pd.DataFrame, where: Values, key: str) -> pd.DataFrame:

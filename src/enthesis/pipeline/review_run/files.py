@@ -18,7 +18,7 @@ from enthesis.pipeline.outputs import (
     silently,
 )
 from enthesis.pipeline.review_files import PRINT_DPI
-from enthesis.pipeline.review_run.analyses import PlanResult, run_plan
+from enthesis.pipeline.review_run.analyses import run_plan
 from enthesis.pipeline.review_run.answers import (
     ANSWERS_FILE,
     EFFECTS_FILE,
@@ -31,7 +31,9 @@ from enthesis.pipeline.review_run.methods import methods_text
 from enthesis.pipeline.review_run.page import plan_page
 from enthesis.pipeline.review_run.parts import Place
 from enthesis.pipeline.review_run.pictures import result_pictures
-from enthesis.pipeline.review_run.plan import Plan, default_plan_text, read_plan
+from enthesis.pipeline.review_run.plan import Plan, SelectionPlan
+from enthesis.pipeline.review_run.plan_file import default_plan_text, read_plan
+from enthesis.pipeline.review_run.results import PlanResult
 from enthesis.pipeline.review_run.tables import result_tables
 from enthesis.report import page
 from enthesis.report.figures import png, svg
@@ -148,8 +150,11 @@ def _inputs(path: Path | None, plan: Plan) -> dict[str, Path]:
     named = {
         "plan": path,
         "table": plan.data.table,
+        "sheet": plan.data.extraction.sheet if plan.data.extraction else None,
         "judgments": plan.judgments,
         "ratings": plan.appraisal.ratings if plan.appraisal else None,
+        "library": plan.flow.library if isinstance(plan.flow, SelectionPlan) else None,
+        "screening": plan.flow.screening if isinstance(plan.flow, SelectionPlan) else None,
     }
     return {role: file for role, file in named.items() if file is not None}
 

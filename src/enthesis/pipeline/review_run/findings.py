@@ -10,7 +10,7 @@ import pandas as pd
 
 from enthesis import read
 from enthesis.errors import InputError
-from enthesis.pipeline.review_run.analyses import PlanResult
+from enthesis.pipeline.review_run.results import PlanResult
 from enthesis.report.rows import interval, number, p_value
 from enthesis.report.tables import NOT_AVAILABLE, Table
 
@@ -114,7 +114,7 @@ def _facts(cell: Mapping[Hashable, float]) -> dict[str, float]:
 
 
 def _judged(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    given = read.table(path)
+    given = read.spreadsheet(path)
     missing = [name for name in (*KEY, *JUDGMENTS) if name not in given.columns]
     if missing:
         raise InputError(f"{path.name!r} has no column {missing[0]!r}; start from a copy of ours")

@@ -34,6 +34,10 @@ class Keys:
         """The key as a message names it."""
         return f"{self._path}.{key}" if self._path else key
 
+    def has(self, key: str) -> bool:
+        """Whether the plan gives the key."""
+        return key in self._content
+
     def text(self, key: str, default: Any = REQUIRED) -> str:
         """A text that is not empty, unless its default is."""
         value = self._take(key, default)

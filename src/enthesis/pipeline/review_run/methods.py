@@ -9,8 +9,8 @@ import pandas as pd
 import scipy
 
 from enthesis import __version__
-from enthesis.pipeline.review_run.analyses import PlanResult
 from enthesis.pipeline.review_run.plan import Plan
+from enthesis.pipeline.review_run.results import PlanResult
 
 ESTIMATORS = {
     "DL": "DerSimonian and Laird's estimator",
@@ -44,6 +44,7 @@ def methods_text(result: PlanResult) -> tuple[str, ...]:
     """What was done, in paragraphs for a manuscript."""
     plan = result.plan
     return (
+        *_selection(result),
         _effects(result),
         *_subgroups(plan),
         _models(result),
@@ -51,6 +52,38 @@ def methods_text(result: PlanResult) -> tuple[str, ...]:
         *_bias(result),
         _software(),
     )
+
+
+def _selection(result: PlanResult) -> list[str]:
+    """How studies were found and judged, as far as the plan's flow and ratings tell."""
+    texts = []
+    if (flow := result.flow) is not None:
+        sources = ", ".join(
+            f"{name} ({n})" for name, n in {**flow.databases, **flow.registers}.items()
+        )
+        texts.append(
+            f"{flow.identified} records were identified ({sources}); {flow.removed} were removed "
+            f"before screening, {flow.screened} screened by title and abstract and "
+            f"{flow.assessed} reports read in full; {flow.studies} "
+            f"{'study was' if flow.studies == 1 else 'studies were'} included (PRISMA 2020)."
+        )
+    if (rated := result.appraisal) is not None:
+        n = len(rated.raters)
+        text = (
+            f"Risk of bias was rated with {rated.instrument.name} by "
+            f"{'one person' if n == 1 else f'{n} people independently'}"
+        )
+        if rated.agreement is not None:
+            one = rated.agreement
+            text += f" (Cohen's kappa {one.kappa:.2f} over {one.n} items)"
+        bands = result.plan.appraisal.bands if result.plan.appraisal else None
+        if bands:
+            text += (
+                f'; {bands[0]:g}% of "yes" among applicable items or more was called low risk, '
+                f"{bands[1]:g}% or more moderate, less high"
+            )
+        texts.append(f"{text}.")
+    return [" ".join(texts)] if texts else []
 
 
 def _effects(result: PlanResult) -> str:
@@ -62,6 +95,17 @@ def _effects(result: PlanResult) -> str:
     )
     if effects.simulated:
         text = f"The data are simulated; no person was observed. {text}"
+    if (sheet := plan.data.extraction) is not None:
+        if sheet.side_correlation is not None:
+            text += (
+                " Left and right sides reported apart were averaged, taken as correlated by r = "
+                f"{sheet.side_correlation:g}."
+            )
+        if sheet.reconstruct:
+            text += (
+                f" Where a study gave only their parts, the groups {', '.join(sheet.reconstruct)} "
+                "were reconstructed from sizes, means and SDs."
+            )
     if plan.effect.reverse:
         turned = "; ".join(
             f"{plan.printed(name).lower()} {', '.join(map(plan.printed, values))}"

@@ -34,6 +34,7 @@ class ModelResult:
     working : sampling errors correlated within studies
     robust : cluster-robust tests of it
     tests : factor → joint cluster-robust test of its levels
+    untested : factor → why there is none, most often too few studies
     n_studies : studies behind it
     """
 
@@ -45,6 +46,7 @@ class ModelResult:
     working: MultilevelFit
     robust: RobustFit
     tests: Mapping[str, WaldTest]
+    untested: Mapping[str, str]
     n_studies: int
 
     def to_frame(self) -> pd.DataFrame:
@@ -68,7 +70,7 @@ def fit_model(
     data = usable(effects, plan)
     n_studies = int(data[study].nunique())
     if n_studies < 2:
-        raise InputError(f"{len(data)} effects of {n_studies} study; three levels want two or more")
+        raise InputError(f"all {len(data)} effects are of one study; three levels want two or more")
     random = f"{study}/effect"
     fit = evidence.multilevel(data, plan.formula, random=random, test="z", level=level)
     reduced = evidence.multilevel(
@@ -77,6 +79,7 @@ def fit_model(
     covariance = evidence.sampling_covariance(data, cluster=study, rho=robust.rho)
     working = evidence.multilevel(data, plan.formula, random=random, V=covariance, level=level)
     sandwich = evidence.robust(working, study, kind=robust.kind, level=level)  # type: ignore[arg-type]
+    tests, untested = _joint_tests(fit, sandwich)
     return ModelResult(
         plan=plan,
         fit=fit,
@@ -85,7 +88,8 @@ def fit_model(
         vif=evidence.vif(fit, by="term") if plan.moderators else None,
         working=working,
         robust=sandwich,
-        tests=_joint_tests(fit, sandwich),
+        tests=tests,
+        untested=untested,
         n_studies=n_studies,
     )
 
@@ -101,19 +105,20 @@ def usable(effects: pd.DataFrame, plan: ModelPlan) -> pd.DataFrame:
     for name in names:
         if name not in effects.columns:
             raise InputError(
-                f"{plan.name} has the moderator {name!r}, but the table has no such column; it has "
+                f"the table has no column for the moderator {name!r}; it has "
                 f"{', '.join(map(str, effects.columns))}"
             )
     data = effects.dropna(subset=names).copy()
     if data.empty:
-        raise InputError(f"no effect has all moderators of {plan.name}: {', '.join(names)}")
+        raise InputError(f"no effect has all of the moderators {', '.join(names)}")
     for name in names:
         if isinstance(data[name].dtype, pd.CategoricalDtype):
             data[name] = data[name].cat.remove_unused_categories()
         if data[name].nunique() < 2:
+            same = data[name].iloc[0]
+            shown = repr(same) if isinstance(same, str) else f"{same:g}"
             raise InputError(
-                f"{plan.name} has the moderator {name!r}, but all {len(data)} effects have the "
-                f"value {data[name].iloc[0]!r} there; leave it out"
+                f"the moderator {name!r} is {shown} in all {len(data)} effects; leave it out"
             )
     return data
 
@@ -211,10 +216,16 @@ def rho_range(
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
-def _joint_tests(fit: MultilevelFit, sandwich: RobustFit) -> dict[str, WaldTest]:
+def _joint_tests(
+    fit: MultilevelFit, sandwich: RobustFit
+) -> tuple[dict[str, WaldTest], dict[str, str]]:
+    """Tests of all levels of each factor, and why the others cannot be made."""
     terms = fit.spec.terms if fit.spec is not None else {}
-    tests = {}
+    tests, untested = {}, {}
     for term, positions in terms.items():
         if len(positions) > 1:
-            tests[term] = evidence.wald_test(sandwich, [fit.names[i] for i in positions])
-    return tests
+            try:
+                tests[term] = evidence.wald_test(sandwich, [fit.names[i] for i in positions])
+            except EnthesisError as error:
+                untested[term] = str(error)
+    return tests, untested

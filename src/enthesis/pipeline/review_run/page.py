@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from enthesis.pipeline.review_run.analyses import PlanResult
 from enthesis.pipeline.review_run.answers import Changes
 from enthesis.pipeline.review_run.findings import findings_table
 from enthesis.pipeline.review_run.parts import (
@@ -20,6 +19,7 @@ from enthesis.pipeline.review_run.parts import (
     VARIANCE,
     Place,
 )
+from enthesis.pipeline.review_run.results import PlanResult
 from enthesis.report.page import Page, Picture, Section
 from enthesis.report.rows import interval, number
 from enthesis.report.tables import Table

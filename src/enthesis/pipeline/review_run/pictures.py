@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterator, Mapping
 import pandas as pd
 
 from enthesis.pipeline.outputs import file_name
-from enthesis.pipeline.review_run.analyses import CellsResult, GrowthResult, PlanResult
 from enthesis.pipeline.review_run.effects import LABEL
 from enthesis.pipeline.review_run.models import ModelResult
 from enthesis.pipeline.review_run.parts import BIAS, DRAWN, GROWTH, RISK, SELECTION, Place
+from enthesis.pipeline.review_run.results import CellsResult, GrowthResult, PlanResult
 from enthesis.report.baujat import baujat
 from enthesis.report.bubble import bubble
 from enthesis.report.cumulative import refit_forest, sequential_plot
