@@ -15,6 +15,7 @@ from enthesis import muscle, regions
 from enthesis.anatomy import LUMBAR_LEVELS
 from enthesis.image import Image, LabelMap
 from enthesis.muscle import Anchors
+from enthesis.muscle.edges import EDGES
 from enthesis.phantom import LumbarBody, lumbar_ct, lumbar_dixon
 from enthesis.phantom.body import MUSCLES
 from enthesis.records import Measurement
@@ -55,29 +56,29 @@ def errors(
     bodies = regions.vertebral_bodies(labels, voxels.boxes)
     true = {(m.quantity, m.region, m.side, m.level): m.value for m in truth if "height" in m.method}
     over_height = muscle.stretches(voxels, bodies, slices=["body height"])
-    inner = muscle.stretches(voxels, bodies, slices=["body height"], trim=True)
     anchors = Anchors(muscle=made.lean_hu, fat=made.fat_hu)
-    found = [
-        *(("area", m) for m in muscle.areas(over_height)),
-        *(("fat, windows", m) for m in muscle.fat_infiltrations(over_height)),
-        *(("fat, mean HU", m) for m in muscle.fat_by_attenuation(inner, anchors)),
-        *(("fat fraction", m) for m in muscle.fat_fractions(inner) if m.quantity == "fat_fraction"),
-        *(
-            ("area across", m)
-            for m in muscle.areas_across(voxels, bodies, planes=["vertebra"])
-            if m.quantity == "area_perpendicular"
-        ),
-    ]
-    for what, m in found:
-        place = (m.region, m.side, m.level)
-        if m.level not in LUMBAR_LEVELS or true.get(("area", *place), 0) < LEAST_MM2:
-            continue
-        if what == "area across":
-            wanted = made.wanted_area(m.region, m.side, LUMBAR_LEVELS.index(m.level))
-        else:
-            wanted = true[m.quantity, *place]
-        relative = what.startswith("area")
-        yield what, 100 * (m.value / wanted - 1) if relative else m.value - wanted
+    across = muscle.areas_across(voxels, bodies, planes=["vertebra"])
+    found = {
+        "area": muscle.areas(over_height),
+        "area across": [m for m in across if m.quantity == "area_perpendicular"],
+        "fat, windows": muscle.fat_infiltrations(over_height),
+    }
+    for how in EDGES:
+        some = muscle.treat_edges(voxels, over_height, how=how)
+        found[f"fat, mean HU, {how}"] = muscle.fat_by_attenuation(some, anchors)
+        fractions = muscle.fat_fractions(some)
+        found[f"fat fraction, {how}"] = [m for m in fractions if m.quantity == "fat_fraction"]
+    for what, some in found.items():
+        for m in some:
+            place = (m.region, m.side, m.level)
+            if m.level not in LUMBAR_LEVELS or true.get(("area", *place), 0) < LEAST_MM2:
+                continue
+            if what == "area across":
+                wanted = made.wanted_area(m.region, m.side, LUMBAR_LEVELS.index(m.level))
+            else:
+                wanted = true[m.quantity, *place]
+            relative = what.startswith("area")
+            yield what, 100 * (m.value / wanted - 1) if relative else m.value - wanted
 
 
 def rows() -> Iterator[dict[str, object]]:
@@ -108,13 +109,13 @@ def main() -> None:
     """Print two tables as Markdown."""
     frame = pd.DataFrame(rows())
     for by in (["measure", "voxel"], ["measure", "voxel", "size", "fat"]):
-        print(
-            "| " + " | ".join([*by, "n", "mean", "SD", "median size", "95% within", "all within"])
-        )
-        print("|---" * (len(by) + 6) + "|")
+        heads = [*by, "n", "mean", "SD", "95% within", "all within", "% within 1.5"]
+        print("| " + " | ".join(heads) + " |")
+        print("|---" * len(heads) + "|")
         for key, some in frame.groupby(by)["error"]:
             far = some.abs()
-            numbers = (some.mean(), some.std(), far.median(), far.quantile(0.95), far.max())
+            near = 100 * (far <= 1.5).mean()
+            numbers = (some.mean(), some.std(), far.quantile(0.95), far.max(), near)
             cells = [*map(str, key), str(len(some)), *(f"{number:.1f}" for number in numbers)]
             print("| " + " | ".join(cells) + " |")
         print()

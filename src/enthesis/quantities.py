@@ -59,6 +59,20 @@ def _table(*rows: tuple[str, str, str, int, str]) -> dict[str, Quantity]:
 
 _AUBREY = "Aubrey 2014, doi:10.1111/apha.12224"
 _META_ANALYSIS = "Han 2022, as the meta-analysis of paraspinal muscles defines it"
+_BASSER = "Basser 1996, doi:10.1006/jmrb.1996.0086"
+_BAUMGARTNER = "Baumgartner 1998, doi:10.1093/oxfordjournals.aje.a009520"
+_BECK = "Beck 1990, doi:10.1097/00004424-199001000-00004"
+_DIXON = "Dixon 1984, doi:10.1148/radiology.153.1.6089263"
+_DORR = "Dorr 1993, doi:10.1016/8756-3282(93)90146-2"
+_ENGELKE = "Engelke 2008, doi:10.1016/j.jocd.2007.12.010"
+_GRIFFITH = "Griffith 2005, doi:10.1148/radiol.2363041425"
+_HILDEBRAND = "Hildebrand 1997, doi:10.1046/j.1365-2818.1997.1340694.x"
+_HURXTHAL = "Hurxthal 1968, doi:10.2214/ajr.103.3.635"
+_KELLY = "Kelly 2009, doi:10.1371/journal.pone.0007038"
+_LIEBER = "Lieber 2000, doi:10.1002/1097-4598(200011)23:11<1647::AID-MUS1>3.0.CO;2-M"
+_REEDER = "Reeder 2011, doi:10.1002/jmri.22580"
+_STUDENSKI = "Studenski 2014, doi:10.1093/gerona/glu010"
+_TOFTS = "Tofts 1999, doi:10.1002/(SICI)1522-2586(199909)10:3<223::AID-JMRI2>3.0.CO;2-S"
 
 SOURCES: dict[str, str] = {
     "area": "Crawford 2017 (outlines), doi:10.1186/s12891-016-1378-z",
@@ -80,6 +94,89 @@ SOURCES: dict[str, str] = {
     "psoas_muscle_index": "Hamaguchi 2016",
     "skeletal_muscle_gauge": "arithmetic on the index and the attenuation",
     "trabecular_attenuation": "Pickhardt 2013, doi:10.7326/0003-4819-158-8-201304160-00003",
+    # Maps.
+    "hounsfield": "Cann 1980, doi:10.1097/00004728-198008000-00018 (its use for bone)",
+    "bmd_ct": _ENGELKE,
+    "r2_star": "Yu 2008, doi:10.1002/mrm.21737",
+    "water_signal": _DIXON,
+    "fat_signal": _DIXON,
+    "field_offset": "Hernando 2010, doi:10.1002/mrm.22177",
+    "swap_margin": "Berglund 2012, doi:10.1002/mrm.23157",
+    "t1": "Deoni 2003, doi:10.1002/mrm.10407",
+    "t2": "Milford 2015, doi:10.1371/journal.pone.0145255",
+    "fractional_anisotropy": _BASSER,
+    "mean_diffusivity": _BASSER,
+    "axial_diffusivity": _BASSER,
+    "radial_diffusivity": _BASSER,
+    "apparent_diffusion": "Dietrich 2017, doi:10.1002/nbm.3333",
+    "enhancement_maximum": _GRIFFITH,
+    "enhancement_slope": _GRIFFITH,
+    "k_trans": _TOFTS,
+    "k_ep": _TOFTS,
+    "v_e": _TOFTS,
+    "v_p": _TOFTS,
+    "lipid_fraction": "Boesch 1997, doi:10.1002/mrm.1910370403",
+    # Muscles.
+    "attenuation_mean": "Goodpaster 2000, doi:10.1152/jappl.2000.89.1.104",
+    "noncontractile_area": "Mandelli 2021, doi:10.3389/fneur.2021.656487",
+    "area_index": "Baumgartner 1998 (why height squared), doi:10.1093/oxfordjournals.aje.a009520",
+    "fat_fraction_median": _REEDER,
+    "fat_fraction_sd": _REEDER,
+    "appendicular_lean_mass": "Heymsfield 1990, doi:10.1093/ajcn/52.2.214",
+    "appendicular_lean_mass_index": _BAUMGARTNER,
+    "appendicular_lean_mass_by_bmi": _STUDENSKI,
+    "appendicular_muscle_mass_index_bia": _BAUMGARTNER,
+    "appendicular_muscle_mass_by_bmi_bia": _STUDENSKI,
+    "lean_mass_index": _KELLY,
+    "fat_free_mass_index": _KELLY,
+    "fat_mass_index": _KELLY,
+    "android_gynoid_ratio": _KELLY,
+    "trunk_leg_fat_ratio": _KELLY,
+    "trunk_limb_mass_ratio": _KELLY,
+    "muscle_thickness_by_bmi": "Kara 2021, doi:10.2340/16501977-2851",
+    "muscle_thickness_by_height": "Kuyumcu 2016, doi:10.1016/j.archger.2016.04.004",
+    "pennation_angle": _LIEBER,
+    "fascicle_length": "Ando 2014 (extrapolated), doi:10.1016/j.jelekin.2014.01.003",
+    "echo_intensity": "Young 2015, doi:10.1002/mus.24656",
+    "echo_intensity_corrected": "Young 2015, doi:10.1002/mus.24656",
+    "physiological_cross_section": _LIEBER,
+    # Bone.
+    "t_score": "ISCD official positions 2023; Leslie 2006, doi:10.1016/j.jocd.2006.05.004",
+    "z_score": "ISCD official positions 2023; Leslie 2006, doi:10.1016/j.jocd.2006.05.004",
+    "standardised_bmd": "Genant 1994, doi:10.1002/jbmr.5650091002; Lu 2001, "
+    "doi:10.1007/s001980170087",
+    "trabecular_bmd": _ENGELKE,
+    "cortical_bmd": _ENGELKE,
+    "integral_bmd": _ENGELKE,
+    "trabecular_bone_score": "Pothuaud 2008, doi:10.1016/j.bone.2007.11.018",
+    "genant_grade": "Genant 1993, doi:10.1002/jbmr.5650080915",
+    "spinal_deformity_index": "Crans 2005, doi:10.1016/j.bone.2005.04.003",
+    "height_anterior": _HURXTHAL,
+    "height_middle": _HURXTHAL,
+    "height_posterior": _HURXTHAL,
+    "ultrasound_attenuation": "Langton 1984, doi:10.1243/EMED_JOUR_1984_013_022_02",
+    "amplitude_dependent_speed": "Wuester 2000, doi:10.1359/jbmr.2000.15.8.1603",
+    "cortical_index": "Barnett 1960, doi:10.1016/s0009-9260(60)80012-8",
+    "dorr_type": _DORR,
+    "canal_to_calcar_ratio": _DORR,
+    "hip_axis_length": "Faulkner 1993, doi:10.1002/jbmr.5650081008",
+    "bone_cross_section": _BECK,
+    "cross_section_moment": _BECK,
+    "section_modulus": _BECK,
+    "cortical_thickness_modelled": "Beck 2000, doi:10.1359/jbmr.2000.15.12.2297",
+    "buckling_ratio": "Beck 2000, doi:10.1359/jbmr.2000.15.12.2297",
+    "cortical_porosity": "Burghardt 2010, doi:10.1016/j.bone.2010.05.034",
+    "cortical_thickness": _HILDEBRAND,
+    "trabecular_thickness": _HILDEBRAND,
+    "trabecular_separation": _HILDEBRAND,
+    "trabecular_number": "Laib 1998, doi:10.3233/THC-1998-65-606",
+    "trabecular_thickness_derived": "Parfitt 1983, doi:10.1172/JCI111096",
+    "trabecular_separation_derived": "Parfitt 1983, doi:10.1172/JCI111096",
+    "trabecular_number_derived": "Parfitt 1983, doi:10.1172/JCI111096",
+    "bone_surface_density": "Legland 2007, doi:10.5566/ias.v26.p83-92",
+    "structure_model_index": "Ohser 2009, doi:10.5566/ias.v28.p179-185",
+    "connectivity_density": "Odgaard 1993, doi:10.1016/8756-3282(93)90245-6",
+    "vertebral_bone_quality": "Ehresman 2020, doi:10.1016/j.spinee.2019.10.007",
 }
 """Where a definition is from, by quantity."""
 
@@ -87,13 +184,6 @@ QUANTITIES: dict[str, Quantity] = _table(
     # What an image's voxels can hold.
     ("hounsfield", "HU", "Attenuation", 0, "X-ray attenuation of a voxel: water 0, air -1000."),
     ("signal", "", "Signal", 0, "Received signal in arbitrary units, as scanned."),
-    (
-        "bmd_ct",
-        "mg/cm3",
-        "Volumetric BMD",
-        0,
-        "Calibrated mineral density of a voxel; the method or facts beside it name the mineral.",
-    ),
     (
         "linear_attenuation",
         "1/cm",

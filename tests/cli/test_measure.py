@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from dicom_series import axial_series, save, stored_pixels
 
+from enthesis import phantom, read
+from enthesis.phantom import LumbarBody
 from enthesis.records import LONG_COLUMNS
 
 
@@ -36,7 +38,7 @@ def test_json_on_standard_output_is_one_document(enthesis, scan_files, tmp_path)
     document = json.loads(out)
     assert code == 0
     assert document == json.loads((tmp_path / "out" / "measurements.json").read_text())
-    assert {m["unit"] for m in document["measurements"]} == {"mm2", "mm3", "HU", "%"}
+    assert {m["unit"] for m in document["measurements"]} == {"mm2", "mm3", "mm", "HU", "%", ""}
 
 
 def test_names_of_files_and_folders_stay_out_of_every_output(enthesis, scan_files, tmp_path):
@@ -211,3 +213,28 @@ def test_uncompressed_and_compressed_nifti_measure_the_same(enthesis, scan_files
         enthesis("measure", path, labels, "--scheme", scheme, "-o", tmp_path / output)
     tables = [pd.read_csv(tmp_path / name / "measurements.csv") for name in ("a", "b")]
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_scan_with_rods_is_calibrated_and_shows_them(enthesis, tmp_path):
+    made = phantom.lumbar_ct(
+        LumbarBody(rods="CaHA"), spacing_mm=(2.0, 2.0, 5.0), rng=np.random.default_rng(3)
+    )
+    read.write_nifti(made.image, tmp_path / "ct.nii.gz")
+    labels = nib.Nifti1Image(np.asarray(made.labels.array), made.labels.affine)
+    nib.save(labels, tmp_path / "labels.nii.gz")
+    scheme = tmp_path / "scheme.csv"
+    names = made.labels.names.items()
+    scheme.write_text("label,name\n" + "".join(f"{n},{name}\n" for n, name in names))
+    rods = tmp_path / "rods.toml"
+    rods.write_text('material = "CaHA"\ndensities = [0, 50, 100, 150, 200]\n')
+    code, out, _ = enthesis(
+        *("measure", tmp_path / "ct.nii.gz", tmp_path / "labels.nii.gz", "--scheme", scheme),
+        *("-o", tmp_path / "out", "--calibrate", rods),
+    )
+    assert code == 0
+    assert "5 solid rods" in out
+    document = json.loads((tmp_path / "out" / "measurements.json").read_text())
+    assert [rod["density"] for rod in document["calibration"]["rods"]] == [0, 50, 100, 150, 200]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Check that every circle lies on its rod" in page
+    assert str(tmp_path) not in (tmp_path / "out" / "provenance.json").read_text()

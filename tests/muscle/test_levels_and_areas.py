@@ -5,7 +5,17 @@ from scans import scan
 from enthesis import regions
 from enthesis.errors import InputError
 from enthesis.image import Image
-from enthesis.muscle import areas, areas_across, largest_areas, stretches, together, volumes_between
+from enthesis.muscle import (
+    areas,
+    areas_across,
+    fat_fractions,
+    largest_areas,
+    stretches,
+    together,
+    treat_edges,
+    volumes_between,
+)
+from enthesis.muscle.area import LEFT_SCAN_FLAG
 from enthesis.muscle.levels import CLIPPED_FLAG
 from enthesis.phantom import lumbar_ct
 
@@ -105,9 +115,7 @@ def test_trimming_leaves_out_pixels_with_a_neighbour_outside():
     (whole,) = stretches(
         voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"]
     )
-    (inner,) = stretches(
-        voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"], trim=True
-    )
+    (inner,) = treat_edges(voxels, [whole], how="trimmed")
     assert (whole.values.size, inner.values.size) == (100, 64)
     assert set(inner.values) == {50}
     assert inner.area == whole.area == 100
@@ -116,9 +124,62 @@ def test_trimming_leaves_out_pixels_with_a_neighbour_outside():
 
 def test_a_muscle_too_small_to_trim_keeps_its_rim_and_says_so():
     voxels, bodies, _ = seen(*spine())
-    (s,) = stretches(voxels, bodies, levels=["L3"], slices=["mid-body"], trim=True)
+    whole = stretches(voxels, bodies, levels=["L3"], slices=["mid-body"])
+    (s,) = treat_edges(voxels, whole, how="trimmed")
     assert s.values.size == 20
-    assert "too small to leave out its rim" in s.flags[-1]
+    assert "too small to treat its rim apart" in s.flags[-1]
+
+
+def rim_shared(mean, outside, *, side=10):
+    """A square muscle of which each edge voxel holds an eighth of what lies outside."""
+    image, labels = spine(multifidus_left=(MULTIFIDUS, 50))
+    share = np.full((side, side), 1.0)
+    share[[0, -1]] *= 7 / 8
+    share[:, [0, -1]] *= 7 / 8
+    values = np.full(image.shape, float(outside))
+    values[26:36, 2:12, :] = (share * mean + (1 - share) * outside)[:, :, None]
+    fraction = Image(array=values, affine=image.affine, quantity="fat_fraction")
+    voxels, bodies, _ = seen(fraction, labels)
+    return voxels, stretches(
+        voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"]
+    )
+
+
+def test_unmixing_takes_out_an_eighth_of_each_edge_voxel():
+    voxels, whole = rim_shared(20.0, 100.0)
+    (inner,) = treat_edges(voxels, whole, how="unmixed")
+    assert whole[0].values.mean() > 23
+    assert inner.values == pytest.approx(np.full(100, 20.0))
+    assert inner.area == whole[0].area
+    fat = fat_fractions([inner])[0]
+    assert fat.value == pytest.approx(20)
+    assert fat.method.startswith("mean of all voxels, rim unmixed, axial slice")
+
+
+def test_unmixing_changes_nothing_where_the_outside_is_alike():
+    voxels, whole = rim_shared(20.0, 20.0)
+    (inner,) = treat_edges(voxels, whole, how="unmixed")
+    assert inner.values == pytest.approx(whole[0].values)
+
+
+def test_unmixing_leaves_voxels_without_a_number_as_they_are():
+    voxels, whole = rim_shared(20.0, 100.0)
+    values = np.array(voxels.image((slice(0, 40), slice(0, 24), slice(0, 40))))
+    values[30, 5] = np.nan
+    values[25, 5] = np.nan
+    image, labels = spine(multifidus_left=(MULTIFIDUS, 50))
+    fraction = Image(array=values, affine=image.affine, quantity="fat_fraction")
+    voxels, bodies, _ = seen(fraction, labels)
+    whole = stretches(voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"])
+    (inner,) = treat_edges(voxels, whole, how="unmixed")
+    assert np.isnan(inner.values).sum() == 1
+    assert np.nanmean(inner.values) == pytest.approx(20)
+
+
+def test_unknown_edges_are_refused():
+    voxels, whole = rim_shared(20.0, 100.0)
+    with pytest.raises(InputError, match="edges are not 'eroded'; known are: as labelled"):
+        treat_edges(voxels, whole, how="eroded")
 
 
 def test_muscles_together_are_their_voxels_joined():
@@ -197,6 +258,24 @@ def test_an_oblique_spine_inflates_axial_areas_by_the_inverse_cosine():
         [expected, expected], rel=1e-4
     )
     assert found[1].value == pytest.approx(np.degrees(np.arctan(slope)))
+
+
+def test_a_plane_that_leaves_the_scan_within_a_muscle_has_no_area():
+    image, labels = spine()
+    lean = np.eye(4)
+    lean[1, 2] = 0.4
+    # Of L3 seven of ten slices are left; behind, the plane across it lies above the last of them.
+    affine = lean @ image.affine
+    voxels, bodies, _ = seen(
+        Image(array=image.array[:, :, :31], affine=affine, quantity="hounsfield"),
+        type(labels)(array=labels.array[:, :, :31], affine=affine, names=labels.names),
+    )
+    area, tilt = areas_across(
+        voxels, bodies, planes=["vertebra"], structures=["psoas_major"], levels=["L3"]
+    )
+    assert np.isnan(area.value)
+    assert np.isfinite(tilt.value)
+    assert LEFT_SCAN_FLAG in area.flags
 
 
 def test_unknown_planes_are_refused():

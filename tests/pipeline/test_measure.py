@@ -74,8 +74,13 @@ def test_the_same_scan_stored_in_any_orientation_measures_the_same(tmp_path, axe
     scheme = tmp_path / "labels.csv"
     scheme.write_text("label,name\n" + "".join(f"{n},{s}\n" for n, s in labels.names.items()))
     again = measure(*read_scan(tmp_path / "image.nii", tmp_path / "labels.nii", scheme=scheme))
-    # Affines pass through float32 in the header.
-    assert numbers(again) == pytest.approx(numbers(measure(image, labels)), rel=1e-6)
+    before, after = numbers(measure(image, labels)), numbers(again)
+    assert after.keys() == before.keys()
+    for key, value in before.items():
+        # Affines pass through float32 in the header. Heights and what follows from them are read
+        # between voxels, which a place on the border of a profile's range shifts by 0.05 voxels.
+        steps = key[0].startswith("height_")
+        assert after[key] == pytest.approx(value, rel=1e-6, abs=0.15 if steps else 0.0), key
 
 
 def test_units_scale_as_lengths_do():
@@ -94,12 +99,15 @@ def test_findings_name_what_is_missing():
     assert all(f.category == "cannot tell" and f.missing for f in low)
 
 
-def test_an_image_without_hounsfield_units_has_no_findings():
+def test_an_image_without_hounsfield_units_has_findings_on_shape_alone():
     image, labels = small_scan()
     signal = Image(array=image.array, affine=image.affine, quantity="signal")
     result = measure(signal, labels)
-    assert result.findings == ()
-    assert {m.quantity for m in result.measurements} == {"area", "volume"}
+    assert [finding.criterion for finding in result.findings] == [
+        "Vertebral fracture, Genant 1993, T4 to L4"
+    ]
+    of_muscles = {m.quantity for m in result.measurements if not m.region.startswith("vertebra")}
+    assert of_muscles == {"area", "volume"}
     assert "does not hold HU" in result.flags[0]
 
 
@@ -123,6 +131,9 @@ def test_findings_carry_the_doubts_about_the_attenuation_they_use():
     source = Source(modality="CT", facts={"contrast": True, "kvp": 120.0})
     enhanced = Image(array=image.array, affine=image.affine, quantity="hounsfield", source=source)
     for finding in measure(enhanced, labels).findings:
+        # Heights do not depend on contrast.
+        if finding.criterion.startswith("Vertebral fracture"):
+            continue
         assert any("a contrast agent was given" in flag for flag in finding.flags) == bool(
             finding.used
         )

@@ -18,7 +18,7 @@ from enthesis.records import Sex, Subject
 
 def measure(
     image: Path,
-    labels: Path,
+    labels: Path | None = None,
     /,
     *,
     scheme: str = "totalsegmentator",
@@ -27,6 +27,9 @@ def measure(
     protocol: str | None = None,
     holds: str | None = None,
     echoes: bool = False,
+    calibrate: Path | None = None,
+    sr: bool = False,
+    level: tuple[str, ...] = (),
     subject: str = "",
     sex: Sex | None = None,
     age: float | None = None,
@@ -42,7 +45,7 @@ def measure(
         The scan: a NIfTI file (.nii, .nii.gz), a DICOM file or a folder with a CT or MR series.
     labels
         The label map: a NIfTI file on the scan's grid, a folder of one mask a region, or a DICOM
-        SEG or RTSTRUCT file.
+        SEG or RTSTRUCT file. Without it the regions are found (a start, for review; see `segment`).
     scheme
         What the label numbers mean: totalsegmentator, totalsegmentator-mr, musclemap, or a CSV or
         JSON file of numbers and region names.
@@ -58,6 +61,15 @@ def measure(
         weighted), t2, fractional_anisotropy, mean_diffusivity and others.
     echoes
         The scan is a multi-echo (Dixon) scan: its fat fraction is made and measured.
+    calibrate
+        Certificate of the calibration phantom under the body: a TOML file with material = "CaHA" or
+        "K2HPO4" and densities = [0, 50, 100, 150, 200], mg/cm3 from the lowest HU to the highest.
+        Its rods are found in the scan, and bone density of the vertebrae is measured too.
+    sr
+        Write measurements.dcm too: a DICOM report (SR, TID 1500) that refers to the slices of a
+        DICOM scan. Needs the extra dicom.
+    level
+        Without labels: a level that you know, as L4=<height in mm>. May be repeated.
     subject
         The study's own code for the person; never a name.
     sex
@@ -80,6 +92,9 @@ def measure(
             protocol=protocol,
             holds=holds,
             echoes=echoes,
+            calibrate=calibrate,
+            sr=sr,
+            levels=level,
             output=output,
             subject=Subject(id=subject, sex=sex, age=age, height_m=height_m, weight_kg=weight_kg),
             announce=announce,
@@ -102,5 +117,7 @@ def _print(result: ScanResult) -> None:
         findings.add_row(*map(escape, (finding.criterion, finding.category, finding.statement)))
     if result.findings:
         out.print(findings)
+    if result.calibrated:
+        out.print(f"Calibration: {result.calibrated.calibration.summary()}", markup=False)
     for flag in result.flags:
         out.print(f"[bold]Note:[/bold] {escape(flag)}")

@@ -14,6 +14,7 @@ from enthesis.muscle.combine import (
 from enthesis.muscle.density import attenuation_medians, attenuations, lean_areas, tissue_areas
 from enthesis.muscle.distribution import fat_quarters, intermuscular_fat
 from enthesis.muscle.dxa_composition import dxa_composition
+from enthesis.muscle.edges import treat_edges
 from enthesis.muscle.fat import fat_by_attenuation, fat_fractions, fat_infiltrations
 from enthesis.muscle.grades import goutallier, grades, kjaer
 from enthesis.muscle.levels import Stretch, stretches, together
@@ -81,5 +82,6 @@ __all__ = [
     "tissue_shares",
     "together",
     "track_landmarks",
+    "treat_edges",
     "volumes_between",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -36,7 +37,7 @@ There the outline of a compartment turns more than its fibres do: the erector sp
 becoming thinner from behind, and its line of centroids leans forwards.
 """
 
-LEFT_SCAN_FLAG = "the plane leaves the scan within the muscle: a part of its cut is missing"
+LEFT_SCAN_FLAG = "the plane leaves the scan within the muscle: its area there cannot be measured"
 
 
 def areas(stretches: Iterable[Stretch]) -> list[Measurement]:
@@ -89,7 +90,8 @@ def areas_across(
     Notes
     -----
     Axial slices inflate the cut of what runs obliquely to them by the inverse of the cosine of the
-    angle between, 6% at 20 degrees.
+    angle between, 6% at 20 degrees. An area is not a number where the plane leaves the scan
+    within the muscle.
     """
     unknown = [name for name in planes if name not in PLANES]
     if unknown:
@@ -191,15 +193,16 @@ def _across(
     point, normal = line
     seen = cut(voxels, label, point=point, normal=normal)
     flags = [BODY_CUT_FLAG] if body.cut else []
-    if not seen.whole:
-        flags.append(LEFT_SCAN_FLAG)
     if seen.tilt > STEEP_DEG:
         flags.append(f"the axis leans by {seen.tilt:.0f} degrees: check that it is the muscle's")
-    if not seen.area:
+    if not seen.whole:
+        flags.append(LEFT_SCAN_FLAG)
+    elif not seen.area:
         flags.append(ABSENT_FLAG)
-    numbers = {"area": seen.area}
+    area = seen.area if seen.whole else math.nan
+    numbers = {"area": area}
     if plane != "slices":
-        numbers = {"area_perpendicular": seen.area, "obliquity": seen.tilt}
+        numbers = {"area_perpendicular": area, "obliquity": seen.tilt}
     muscle = voxels.regions[label]
     return [
         Measurement(

@@ -32,9 +32,12 @@ AREAS = frozenset(
 ASYMMETRIC = frozenset({"area", "area_perpendicular", "functional_area", "volume_per_height"})
 """Areas whose sides are set against each other."""
 
-FATS = frozenset({"fat_infiltration", "fat_fraction"})
+FATS = frozenset({"fat_infiltration"})
+"""Fat whose sides are set against each other; the mean of a map is one by its method."""
 
-NO_MEAN = frozenset({"attenuation_sd", "fat_fraction_sd", "goutallier_grade", "kjaer_grade"})
+NO_MEAN = frozenset(
+    {"attenuation_sd", "fat_fraction_sd", "goutallier_grade", "kjaer_grade", "obliquity"}
+)
 """Quantities whose mean over sides or levels is not the quantity of both."""
 
 RELATIVE = {"area": "relative_area", "functional_area": "relative_functional_area"}
@@ -163,14 +166,15 @@ def relative_areas(
             between = "_" in m.level
             if between and reference.level != m.level:
                 continue
+            # The level stands beside the number; a method that named it would keep levels apart.
             name = reference.region.replace("_", " ")
-            where = reference.level.replace("_", "-")
+            where = " below" if "_" in reference.level and not between else ""
             found.append(
                 replace(
                     m,
                     quantity=RELATIVE[m.quantity],
                     value=100 * m.value / reference.value,
-                    method=f"over {name} {where} ({reference.method}), {m.method}",
+                    method=f"over {name}{where} ({reference.method}), {m.method}",
                     flags=tuple(dict.fromkeys((*m.flags, *reference.flags))),
                 )
             )

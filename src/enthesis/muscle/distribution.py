@@ -44,7 +44,7 @@ def fat_quarters(
     Parameters
     ----------
     voxels : labelled voxels of the scan
-    stretches : muscles on slices
+    stretches : muscles on slices, with the values of all their voxels
     directions : keys of `DIRECTIONS`
     anchors : of muscle and fat, wanted where the image holds "signal"
     muscle_hu, fat_hu : windows on CT
@@ -127,22 +127,22 @@ def intermuscular_fat(
 
 def _quarters(voxels: LabelVoxels, s: Stretch, direction: str) -> list[NDArray[Any]]:
     """The values of each quarter, slice by slice; ties are broken by the voxels' order."""
+    places, slices = [], []
+    for label in s.labels:
+        mask, box = voxels.mask(label, s.first, s.last)
+        # In the order of the stretch's values.
+        k, j, i = np.nonzero(mask.T)
+        # Medial is towards the right for what lies left, and the other way round.
+        inwards = -(i + box[0].start) if s.muscle.side == "left" else i + box[0].start
+        places.append(inwards if direction == "medial to lateral" else -(j + box[1].start))
+        slices.append(k + box[2].start)
+    place, on = np.concatenate(places), np.concatenate(slices)
     quarters: list[list[NDArray[Any]]] = [[] for _ in range(QUARTERS)]
-    for k in range(s.first, s.last + 1):
-        values, places = [], []
-        for label in s.labels:
-            mask, box = voxels.mask(label, k, k)
-            if mask.size:
-                i, j, _ = np.nonzero(mask)
-                values.append(voxels.image(box)[mask])
-                # Medial is towards the right for what lies left, and the other way round.
-                inwards = -(i + box[0].start) if s.muscle.side == "left" else i + box[0].start
-                back = -(j + box[1].start)
-                places.append(inwards if direction == "medial to lateral" else back)
-        if values:
-            order = np.argsort(np.concatenate(places), kind="stable")
-            for n, part in enumerate(np.array_split(np.concatenate(values)[order], QUARTERS)):
-                quarters[n].append(part)
+    for k in np.unique(on):
+        chosen = np.flatnonzero(on == k)
+        ordered = s.values[chosen][np.argsort(place[chosen], kind="stable")]
+        for n, part in enumerate(np.array_split(ordered, QUARTERS)):
+            quarters[n].append(part)
     return [np.concatenate(parts) for parts in quarters if parts]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from enthesis.anatomy import Region, region
 from enthesis.errors import InputError
@@ -33,19 +32,10 @@ SLICES = {
 
 USUAL_SLICES = ("mid-body", "body height")
 
-TRIMMED = ", rim left out"
-
-IN_PLANE_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)[:, :, None]
-"""A pixel and its four neighbours on the slice."""
-
-LEAST_INNER = 10
-"""Pixels a slice below which a cut keeps its rim."""
-
 BODY_CUT_FLAG = "the vertebral body reaches the edge of the scan: its middle is uncertain"
 ABSENT_FLAG = "the muscle is not labelled on these slices"
 CLIPPED_FLAG = "the muscle reaches the side of the scan on these slices: it may be cut off"
 UNLABELLED_DISC_FLAG = "the disc is not labelled: its middle is taken midway between the bodies"
-TOO_SMALL_FLAG = "too small to leave out its rim, which shares voxels with what is around it"
 ONE_PART_FLAG = "of {all} only {some} is labelled on these slices"
 
 
@@ -63,7 +53,7 @@ class Stretch:
     area : of its cut, or the mean over the slices, mm2
     values : of the image on its voxels, (n,)
     quantity : what the values are
-    trimmed : whether the outermost pixels of each cut were left out of the values
+    edges : what was done with the values at the edge, for the method; "" for nothing
     flags : doubts that every measure of this stretch shares
     """
 
@@ -76,8 +66,8 @@ class Stretch:
     area: float
     values: NDArray[Any]
     quantity: str
-    trimmed: bool
     flags: tuple[str, ...]
+    edges: str = ""
 
     def measurement(
         self, quantity: str, value: float, how: str = "", flags: Sequence[str] = ()
@@ -86,8 +76,7 @@ class Stretch:
 
         Without `how` it is a number of the labels, to which the image's values are nothing.
         """
-        if how and self.trimmed:
-            how += TRIMMED
+        how = f"{how}{self.edges}" if how else ""
         return Measurement(
             quantity=quantity,
             value=value,
@@ -108,7 +97,6 @@ def stretches(
     kind: str = "muscle",
     structures: Collection[str] = (),
     levels: Collection[str] = (),
-    trim: bool = False,
 ) -> list[Stretch]:
     """Each muscle at each level that it reaches, on the slices that are asked for.
 
@@ -121,8 +109,6 @@ def stretches(
     kind : of tissue
     structures : of that kind; all if empty
     levels : vertebral levels; all if empty. A disc is measured if the level above it is
-    trim : leave the outermost pixels of each cut out of the values, which share their voxel with
-        what lies outside the fascia. Areas keep them
 
     Returns
     -------
@@ -148,7 +134,7 @@ def stretches(
                 found.append(
                     _stretch(voxels, label, level, name, (first, last), (bottom, top), flags)
                 )
-    return [_trimmed(voxels, one) for one in found] if trim else found
+    return found
 
 
 def together(found: Iterable[Stretch], groups: Mapping[str, Collection[str]]) -> list[Stretch]:
@@ -243,18 +229,8 @@ def _stretch(
         area=_mean_area(voxels, label, ends),
         values=values,
         quantity=voxels.quantity,
-        trimmed=False,
         flags=tuple(doubts),
     )
-
-
-def _trimmed(voxels: LabelVoxels, one: Stretch) -> Stretch:
-    """The stretch without the pixels that have a neighbour of another label on their slice."""
-    mask, box = voxels.mask(one.labels[0], one.first, one.last)
-    inner = ndimage.binary_erosion(mask, structure=IN_PLANE_NEIGHBOURS)
-    if np.count_nonzero(inner) < LEAST_INNER * (one.last - one.first + 1):
-        return replace(one, flags=(*one.flags, TOO_SMALL_FLAG)) if one.values.size else one
-    return replace(one, values=voxels.image(box)[inner], trimmed=True)
 
 
 def _mean_area(voxels: LabelVoxels, label: int, ends: tuple[float, float]) -> float:

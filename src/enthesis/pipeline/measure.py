@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import pandas as pd
 
 from enthesis import bone, diagnosis, maps, read, regions
 from enthesis.anatomy import LUMBAR_LEVELS
+from enthesis.diagnosis.qct import QCT_CRITERIA
+from enthesis.diagnosis.vertebral_fracture import VERTEBRAL_FRACTURE_CRITERIA
 from enthesis.errors import InputError
 from enthesis.image import Image, LabelMap
+from enthesis.pipeline.calibrated import Calibrated
 from enthesis.pipeline.measure_doubts import (
     attenuation_doubts,
     fat_map_doubts,
@@ -20,6 +24,8 @@ from enthesis.pipeline.measure_doubts import (
 )
 from enthesis.pipeline.measure_muscles import measure_muscles, stamped
 from enthesis.pipeline.measure_protocol import USUAL, Protocol
+from enthesis.pipeline.measure_vertebrae import measure_vertebrae
+from enthesis.pipeline.segment import segmented
 from enthesis.records import Finding, Measurement, Subject, long_table
 from enthesis.regions import VertebralBody
 
@@ -37,7 +43,8 @@ class ScanResult:
     findings : in the order of the criteria
     flags : doubts about the scan as a whole
     bodies : vertebral bodies by level, which say on what slices was measured
-    rules : the protocol by which muscles were measured
+    rules : the protocol by which muscles and vertebrae were measured
+    calibrated : the line from HU to bone density, where there was a phantom
     """
 
     subject: Subject
@@ -45,6 +52,7 @@ class ScanResult:
     flags: tuple[str, ...]
     bodies: dict[str, VertebralBody]
     rules: Protocol = USUAL
+    calibrated: Calibrated | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -66,6 +74,7 @@ class ScanResult:
                 "weight_kg": self.subject.weight_kg,
             },
             "protocol": protocol_facts(self.rules),
+            "calibration": self.calibrated.to_dict() if self.calibrated else None,
             "flags": list(self.flags),
             "findings": [finding.to_dict() for finding in self.findings],
             "measurements": [
@@ -85,17 +94,24 @@ class ScanResult:
 
 
 def measure(
-    image: Image, labels: LabelMap, *, subject: Subject = ANYBODY, rules: Protocol = USUAL
+    image: Image,
+    labels: LabelMap,
+    *,
+    subject: Subject = ANYBODY,
+    rules: Protocol = USUAL,
+    calibrated: Calibrated | None = None,
 ) -> ScanResult:
     """Measure every labelled region of a scan and judge what can be judged.
 
     Parameters
     ----------
-    image : CT in HU, a map of the fat fraction, of T2 or of diffusion, or a conventional MR image;
-        what it holds decides what is measured beyond volumes and areas
+    image : CT in HU or calibrated to bone density, a map of the fat fraction, of T2 or of
+        diffusion, or a conventional MR image; what it holds decides what is measured beyond
+        volumes, areas and heights
     labels : on the same grid
     subject : sex, height and weight widen what can be judged
-    rules : how muscles are measured
+    rules : how muscles and vertebrae are measured
+    calibrated : of this CT in HU; density of vertebral bodies is then measured too
 
     Raises
     ------
@@ -109,7 +125,13 @@ def measure(
     discs = regions.discs(labels, bodies, voxels.boxes)
     of_muscles, gaps = measure_muscles(voxels, bodies, discs, rules, height_m=subject.height_m)
     whole = regions.describe(voxels)
-    measured = [*of_muscles, *bone.trabecular_attenuations(image, bodies), *whole]
+    density = image if calibrated is None else maps.bone_density(image, calibrated.calibration)
+    measured = [
+        *of_muscles,
+        *bone.trabecular_attenuations(image, bodies),
+        *measure_vertebrae(density, labels, bodies, rules.vertebrae),
+    ]
+    measured += whole if rules.whole_regions else []
     subject = replace(subject, measurements=(*subject.measurements, *stamped(measured, rules)))
     flags = [
         *image.source.flags,
@@ -120,11 +142,11 @@ def measure(
     ]
     if not any(level in bodies for level in LUMBAR_LEVELS):
         flags.append("no lumbar vertebra is labelled: nothing was measured at a lumbar level")
-    findings: tuple[Finding, ...] = ()
+    findings = _of_vertebrae(subject)
     if image.quantity == "hounsfield":
         doubts = attenuation_doubts(image, whole)
         flags += [*doubts, *protocol_gaps(image)]
-        findings = tuple(
+        findings += tuple(
             # A finding is read on its own, so it says itself what its input suffers from.
             replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
             for finding in _findings(subject)
@@ -142,43 +164,56 @@ def measure(
         flags=tuple(dict.fromkeys(flags)),
         bodies=bodies,
         rules=rules,
+        calibrated=calibrated,
     )
 
 
 def read_scan(
     image: Path,
-    labels: Path,
+    labels: Path | None,
     *,
     scheme: str | Path,
     series: str | None = None,
     holds: str | None = None,
     echoes: bool = False,
+    levels: Mapping[str, float] | None = None,
 ) -> tuple[Image, LabelMap]:
-    """Read a scan and its labels.
+    """Read a scan and its labels, or find its regions where no labels are given.
 
     Parameters
     ----------
     image : NIfTI file, DICOM file or folder of a CT or MR series
-    labels : label NIfTI, or a folder of one mask a region
+    labels : label NIfTI, or a folder of one mask a region; None to have them found
     scheme : a name of `read.SCHEMES`, or a file that names the numbers
     series : which series, where a folder holds several
     holds : what the voxels of a NIfTI file hold, a key of `quantities`; by the scheme if not given:
         signal where that is of MR, else HU
     echoes : `image` is a multi-echo scan; its fat fraction is made and measured
+    levels : level → height in the scan of a point of that body, mm, where labels are to be found
 
     Raises
     ------
     InputError : unreadable or unusable input.
     """
+    if levels and labels is not None:
+        raise InputError("levels are set where labels are to be found; the given ones name theirs")
     if echoes:
         separated = maps.fat_water(read.echoes(image, series=series))
         share = separated.fat_fraction
         source = replace(share.source, flags=(*share.source.flags, *separated.flags))
         scan = replace(share, source=source)
-        return scan, read.labels(labels, scheme, like=scan)
+        return scan, _labels(labels, scheme, scan, levels)
     quantity = holds or ("signal" if scheme in read.MR_SCHEMES else None)
     scan = read.image(image, quantity=quantity, series=series)
-    return scan, read.labels(labels, scheme, like=scan)
+    return scan, _labels(labels, scheme, scan, levels)
+
+
+def _labels(
+    labels: Path | None, scheme: str | Path, scan: Image, levels: Mapping[str, float] | None
+) -> LabelMap:
+    if labels is None:
+        return segmented(scan, levels=levels).flagged_labels()
+    return read.labels(labels, scheme, like=scan)
 
 
 def protocol_facts(rules: Protocol) -> dict[str, str] | None:
@@ -194,6 +229,10 @@ def protocol_facts(rules: Protocol) -> dict[str, str] | None:
 
 
 def _findings(subject: Subject) -> tuple[Finding, ...]:
+    sided = {(m.quantity, m.region) for m in subject.measurements if m.side}
+    # Where each side is measured, what both have together is no finding of its own.
+    single = tuple(m for m in subject.measurements if m.side or (m.quantity, m.region) not in sided)
+    subject = replace(subject, measurements=single)
     return (
         *(diagnosis.l1_attenuation(subject, cohort=name) for name in diagnosis.L1_COHORTS),
         *(
@@ -202,3 +241,19 @@ def _findings(subject: Subject) -> tuple[Finding, ...]:
         ),
         *diagnosis.muscle_attenuation_review(subject),
     )
+
+
+def _of_vertebrae(subject: Subject) -> tuple[Finding, ...]:
+    """Fracture and density classes, where grades and densities were measured."""
+    found = []
+    for quantity, region, criteria in (
+        ("genant_grade", "vertebra", VERTEBRAL_FRACTURE_CRITERIA),
+        ("trabecular_bmd", "lumbar_spine", QCT_CRITERIA),
+    ):
+        read = [m for m in subject.measurements if (m.quantity, m.region) == (quantity, region)]
+        doubts = tuple(f"{m.level}: {flag}" if m.level else flag for m in read for flag in m.flags)
+        found += [
+            replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
+            for finding in (one.find(subject) for one in criteria if read)
+        ]
+    return tuple(found)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from enthesis import read
+from enthesis.errors import InputError
+from enthesis.pipeline.calibrated import calibrated, rod_phantom
 from enthesis.pipeline.measure import (
     ANYBODY,
     ScanResult,
@@ -15,13 +19,14 @@ from enthesis.pipeline.measure_protocol import USUAL
 from enthesis.pipeline.measure_protocol import protocol as read_protocol
 from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.scan_page import scan_page
+from enthesis.pipeline.segment import told_levels
 from enthesis.records import Subject
 from enthesis.report import page
 
 
 def measure_files(
     image: Path,
-    labels: Path,
+    labels: Path | None = None,
     *,
     scheme: str = "totalsegmentator",
     output: Path,
@@ -29,6 +34,9 @@ def measure_files(
     holds: str | None = None,
     echoes: bool = False,
     protocol: str | Path | None = None,
+    calibrate: Path | None = None,
+    sr: bool = False,
+    levels: Iterable[str] = (),
     subject: Subject = ANYBODY,
     session: str = "",
     announce: Announce = silently,
@@ -38,7 +46,8 @@ def measure_files(
     Parameters
     ----------
     image : NIfTI file, DICOM file or folder of a CT series
-    labels : label NIfTI on the image's grid, or a folder of one mask a region
+    labels : label NIfTI on the image's grid, or a folder of one mask a region; None to have the
+        regions found, see `segment.automatic`
     scheme : a name of `read.SCHEMES`, or a file that names the numbers
     output : folder; its files appear only when all of them are made
     series : which series, where a folder holds several
@@ -46,6 +55,10 @@ def measure_files(
         or signal for a scheme of MR
     echoes : `image` is a multi-echo scan, whose fat fraction is made and measured
     protocol : a name of `measure_protocol.SHIPPED` or a TOML file; the usual rules if not given
+    calibrate : certificate of the phantom under the body, TOML; the HU are calibrated to density by
+        its rods, and density of vertebral bodies is measured too
+    sr : write measurements.dcm too, a DICOM SR that refers to the slices of a DICOM scan
+    levels : where no labels are given, levels that are known, each as ``L4=<height in mm>``
     subject : the study's code, sex, height and weight as known
     session : the study's code for this of several scans of the subject
     announce : told what is being done
@@ -55,29 +68,52 @@ def measure_files(
     InputError : unreadable or unusable input; nothing is written.
     """
     rules = USUAL if protocol is None else read_protocol(protocol)
-    announce("Reading the scan and its labels")
+    if sr and image.name.lower().endswith((".nii", ".nii.gz")):
+        raise InputError(
+            f"a DICOM report refers to the slices of a DICOM scan, and {image.name!r} is NIfTI; "
+            "name the DICOM folder or leave the report out"
+        )
+    certificate = None if calibrate is None else rod_phantom(calibrate)
+    announce("Reading the scan and its labels" if labels else "Finding the regions of the scan")
     if holds is None and rules.image and rules.image != "hounsfield":
         holds = rules.image
     scan, regions = read_scan(
-        image, labels, scheme=scheme, series=series, holds=holds, echoes=echoes
+        image,
+        labels,
+        scheme=scheme,
+        series=series,
+        holds=holds,
+        echoes=echoes,
+        levels=told_levels(levels),
     )
+    line = None
+    if certificate is not None:
+        announce("Finding the rods of the phantom")
+        line = calibrated(scan, certificate)
     announce("Measuring")
-    result = measure(scan, regions, subject=subject, rules=rules)
+    result = measure(scan, regions, subject=subject, rules=rules, calibrated=line)
     options = {
+        "labels": regions.origin,
+        "levels": list(levels),
         "scheme": scheme if not Path(scheme).exists() else "file",
         "series": series,
         "holds": scan.quantity,
         "echoes": echoes,
         "protocol": protocol_facts(rules),
+        "sr": sr,
         "subject": subject.id,
         "sex": subject.sex,
         "age": subject.age,
         "height_m": subject.height_m,
         "weight_kg": subject.weight_kg,
     }
-    inputs = {"image": image, "labels": labels}
+    inputs = {"image": image}
+    if labels is not None:
+        inputs["labels"] = labels
     if Path(scheme).is_file():
         inputs["scheme"] = Path(scheme)
+    if calibrate is not None:
+        inputs["calibrate"] = calibrate
     record = provenance("measure", inputs=inputs, options=options)
     announce("Drawing the report")
     with output_folder(output) as folder:
@@ -85,5 +121,7 @@ def measure_files(
         table.to_csv(folder / "measurements.csv", index=False)
         (folder / "measurements.json").write_text(json_text(result.to_dict()), encoding="utf-8")
         (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
+        if sr:
+            read.write_sr(result.measurements, image, folder / "measurements.dcm", series=series)
         page.write(scan_page(scan, regions, result, provenance=record), folder / "report.html")
     return result

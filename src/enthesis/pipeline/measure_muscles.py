@@ -8,6 +8,7 @@ from dataclasses import replace
 from enthesis import muscle
 from enthesis.errors import InputError
 from enthesis.muscle import Anchors, Stretch
+from enthesis.muscle.body_composition import WHOLE_MUSCLE
 from enthesis.muscle.signal_fat import SIGNAL_METHODS
 from enthesis.pipeline.measure_protocol import Protocol
 from enthesis.records import Measurement
@@ -40,16 +41,17 @@ def measure_muscles(
             f"the protocol {rules.name} is for images of {rules.image}, this one holds "
             f"{voxels.quantity}; choose another protocol or say what the image holds"
         )
-    on_slices = muscle.stretches(
+    single = muscle.stretches(
         voxels,
         bodies,
         discs,
         slices=rules.slices,
-        structures=rules.muscles,
+        structures=_measured(rules),
         levels=rules.levels,
-        trim=rules.trim,
     )
-    on_slices += muscle.together(on_slices, rules.together)
+    whole = single + muscle.together(single, rules.together)
+    treated = muscle.treat_edges(voxels, single, how=rules.edges)
+    on_slices = treated + muscle.together(treated, rules.together)
     doubts = _missing(voxels, rules)
     anchors = _anchors(voxels, rules, doubts)
     found = [*muscle.areas(on_slices), *_across(voxels, bodies, rules)]
@@ -66,12 +68,15 @@ def measure_muscles(
     if rules.quarters and (voxels.quantity != "signal" or anchors is not None):
         found += muscle.fat_quarters(
             voxels,
-            [s for s in on_slices if s.first == s.last],
+            # Without its rim the outermost quarters of a muscle would be missing.
+            [s for s in (whole if rules.edges == "trimmed" else on_slices) if s.first == s.last],
             directions=rules.quarters,
             anchors=anchors if voxels.quantity == "signal" else None,
             muscle_hu=rules.muscle_hu,
             fat_hu=rules.fat_hu,
         )
+    if rules.quantities:
+        found = [m for m in found if m.quantity in rules.quantities]
     if rules.body_composition:
         found += muscle.body_composition(voxels, bodies, levels=rules.levels, height_m=height_m)
     return found, doubts
@@ -82,6 +87,13 @@ def stamped(measurements: Iterable[Measurement], rules: Protocol) -> list[Measur
     if not rules.stamp:
         return list(measurements)
     return [replace(m, method=f"{m.method} ({rules.stamp})") for m in measurements]
+
+
+def _measured(rules: Protocol) -> tuple[str, ...]:
+    """Structures that are measured on slices; body composition wants all skeletal muscle too."""
+    if rules.muscles and rules.body_composition:
+        return (*rules.muscles, WHOLE_MUSCLE)
+    return rules.muscles
 
 
 def _missing(voxels: LabelVoxels, rules: Protocol) -> list[str]:
@@ -180,19 +192,22 @@ def _combined(
     found: list[Measurement],
     height_m: float | None,
 ) -> list[Measurement]:
-    """Single sides as far as they are wanted, both sides, over levels, relative and by height."""
+    """Single sides as far as they are wanted, both sides, relative, by height and over levels."""
     kept = [m for m in found if not m.side or m.side in rules.sides]
     both = [how for how in rules.sides if how not in {"left", "right"}]
     kept += muscle.both_sides(found, how=both)
+    # Where both sides are put together, single sides are not divided and averaged once more.
+    of_all = {"mean", "sum"}.isdisjoint(both)
+    counted = kept if of_all else [m for m in kept if not m.side]
+    more: list[Measurement] = []
     if rules.relative_to:
         references = muscle.reference_areas(voxels, bodies, of=rules.relative_to)
-        kept += muscle.relative_areas(kept, references)
+        more += muscle.relative_areas(counted, references)
     if rules.by_height and height_m is not None:
-        summed = muscle.both_sides(found, how=["sum"])
-        indices = muscle.area_indices(summed, height_m=height_m)
-        kept += muscle.area_indices(kept, height_m=height_m)
-        kept += [m for m in indices if m.quantity == "psoas_muscle_index" and m not in kept]
+        summed = muscle.area_indices(muscle.both_sides(found, how=["sum"]), height_m=height_m)
+        more += muscle.area_indices(counted, height_m=height_m)
+        more += [m for m in summed if m.quantity == "psoas_muscle_index" and m not in more]
     if rules.mean_over_levels:
         levels = rules.levels or tuple(bodies)
-        kept += muscle.over_levels(kept, levels=levels)
-    return kept
+        more += muscle.over_levels([*counted, *more], levels=levels)
+    return kept + more

@@ -16,10 +16,12 @@ from enthesis.errors import InputError
 from enthesis.muscle.area import PLANES
 from enthesis.muscle.combine import BOTH
 from enthesis.muscle.distribution import DIRECTIONS
+from enthesis.muscle.edges import EDGES
 from enthesis.muscle.grades import GRADES
 from enthesis.muscle.levels import SLICES, USUAL_SLICES
 from enthesis.muscle.signal_fat import SIGNAL_METHODS
 from enthesis.muscle.windows import FAT_HU, LOW_HU, MUSCLE_HU, NORMAL_HU, Window
+from enthesis.pipeline.measure_vertebrae import VERTEBRAL
 from enthesis.quantities import QUANTITIES
 
 SHIPPED = ("paraspinal-ct", "paraspinal-dixon", "paper-paraspinal")
@@ -42,7 +44,7 @@ _MUSCLES = tuple(name for name, kind in STRUCTURES.items() if kind == "muscle")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """Rules by which muscles are measured.
+    """Rules by which muscles and vertebrae are measured.
 
     Parameters
     ----------
@@ -60,14 +62,17 @@ class Protocol:
     by_height : whether areas are divided by height squared, where the height is known
     body_composition : whether regions of fat and all skeletal muscle are measured
     together : name of the whole → muscles that are measured as one too
+    vertebrae : what is measured of vertebral bodies, of `measure_vertebrae.VERTEBRAL`
     methods : of `FAT_METHODS`; those that do not apply to the image are passed over
     muscle_hu, low_hu, normal_hu, fat_hu : windows on CT, bounds included
     lean_reference, fat_reference : regions of the anchors; the usual ones if empty
     lean_value, fat_value : the anchors themselves, in the image's unit, in place of regions
     quarters : directions in which fat is resolved, keys of `muscle.distribution.DIRECTIONS`
-    trim : whether attenuation and fat leave out the outermost pixels of each cut
+    edges : what attenuation and fat do with the rim of a muscle, a key of `muscle.edges.EDGES`
     intermuscular : whether fat between the muscles of `together` is measured
     grades : keys of `muscle.grades.GRADES`
+    quantities : those of muscles that are kept; all if empty
+    whole_regions : whether volume and attenuation of every labelled region are given too
     text : of the file, "" for the rules that hold where none is given
     """
 
@@ -86,6 +91,7 @@ class Protocol:
     by_height: bool = False
     body_composition: bool = True
     together: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vertebrae: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("hu_windows", "fat_fraction")
     muscle_hu: Window = MUSCLE_HU
     low_hu: Window = LOW_HU
@@ -96,9 +102,11 @@ class Protocol:
     lean_value: float | None = None
     fat_value: float | None = None
     quarters: tuple[str, ...] = ()
-    trim: bool = False
+    edges: str = "as labelled"
     intermuscular: bool = False
     grades: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
+    whole_regions: bool = True
     text: str = ""
 
     @property
@@ -112,7 +120,7 @@ class Protocol:
         return f"protocol {self.name} {self.sha256[:HASH_DIGITS]}" if self.text else ""
 
 
-USUAL = Protocol()
+USUAL = Protocol(vertebrae=VERTEBRAL)
 """The rules that hold where no protocol is given."""
 
 IN_FAT_TABLE = frozenset(
@@ -127,7 +135,7 @@ IN_FAT_TABLE = frozenset(
         "lean_value",
         "fat_value",
         "quarters",
-        "trim",
+        "edges",
         "intermuscular",
         "grades",
     }
@@ -145,7 +153,9 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "lean_reference": _MUSCLES,
     "fat_reference": tuple(name for name, kind in STRUCTURES.items() if kind == "fat"),
     "quarters": tuple(DIRECTIONS),
+    "vertebrae": VERTEBRAL,
     "grades": tuple(GRADES),
+    "quantities": tuple(QUANTITIES),
 }
 
 
@@ -265,6 +275,8 @@ def _check(made: Protocol, name: str) -> None:
         )
     if made.image and made.image not in QUANTITIES:
         raise InputError(f"{name}: image is a quantity such as 'hounsfield', got {made.image!r}")
+    if made.edges not in EDGES:
+        raise InputError(f"{name}: edges is one of {', '.join(EDGES)}, got {made.edges!r}")
     for whole in made.together:
         if STRUCTURES.get(whole) != "muscle":
             raise InputError(f"{name}: together names {whole!r}, which is no muscle of the anatomy")

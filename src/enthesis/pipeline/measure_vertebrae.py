@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 from enthesis import bone
@@ -33,8 +34,8 @@ def measure_vertebrae(
     Returns
     -------
     Measurements. A body that the scan cuts off has heights, with a flag, but no grade and no angle,
-    and is no neighbour of another. The lumbar mean of density leaves out vertebrae of grade 1 and
-    more.
+    and is no neighbour of another. The deformity index wants all of T4 to L4. The lumbar mean of
+    density leaves out vertebrae of grade 1 and more.
 
     Raises
     ------
@@ -56,7 +57,9 @@ def measure_vertebrae(
         found += bone.height_measurements(heights.values())
     if "fractures" in wanted:
         found += bone.deformity_measurements(deformed.values())
-        found.append(bone.spinal_deformity_index({name: d.grade for name, d in deformed.items()}))
+        index = bone.spinal_deformity_index({name: d.grade for name, d in deformed.items()})
+        # A scan of the abdomen never has all of T4 to L4: no index, and nothing to doubt.
+        found += [index] if math.isfinite(index.value) else []
     if "angles" in wanted and len(whole) > 1:
         found += bone.spinal_angles(whole)
     if "density" in wanted and image.quantity == "bmd_ct":

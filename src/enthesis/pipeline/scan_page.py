@@ -7,9 +7,11 @@ from typing import Any
 
 from enthesis.anatomy import LUMBAR_LEVELS, STRUCTURES
 from enthesis.image import Image, LabelMap
+from enthesis.muscle.tissue_maps import MAPS
+from enthesis.pipeline.calibrated import Calibrated
 from enthesis.pipeline.measure import ScanResult
 from enthesis.records import Measurement, long_table
-from enthesis.report import overlay
+from enthesis.report import overlay, rods
 from enthesis.report.page import Page, Picture, Section
 from enthesis.report.tables import Table, measurement_tables
 
@@ -31,18 +33,32 @@ THEMES = {
         "intramuscular_fat_area",
         "intermuscular_fat_area",
     },
+    "Maps of muscles": MAPS,
     "Left and right": {"area_asymmetry", "fat_asymmetry"},
     "Relative areas": {"relative_area", "relative_functional_area"},
     "Over height squared": {"area_index", "psoas_muscle_index", "skeletal_muscle_index"},
 }
 """Quantities of muscles that make a table together; the rest are under the heading of fat."""
 
+BONE_THEMES = {
+    "Vertebral heights": {"height_anterior", "height_middle", "height_posterior", "height_sd"},
+    "Vertebral fractures": {"genant_grade", "height_loss", "spinal_deformity_index"},
+    "Curves of the spine": {"kyphosis_angle", "lordosis_angle", "scoliosis_angle", "angle_sd"},
+    "Bone density": {"trabecular_bmd", "trabecular_bmd_sd", "cortical_bmd", "integral_bmd"},
+}
+"""Quantities of the spine that make a table together; the rest are under the vertebral bodies."""
+
+SPINE = frozenset({"vertebral_body", "vertebra", "lumbar_spine", "spine"})
+
 BRIEF = (
     "Size of muscles",
     "Attenuation of muscles",
     "Fat in muscles",
+    "Maps of muscles",
     "Body composition",
     "Vertebral bodies",
+    "Vertebral fractures",
+    "Bone density",
 )
 """Beginnings of the captions of tables that a terminal shows."""
 
@@ -57,7 +73,7 @@ def scan_tables(result: ScanResult) -> list[Table]:
         # The protocol stands once on the page; beside every number it would hide the method.
         plain = replace(m, method=m.method.removesuffix(stamp))
         parts.setdefault(_caption(plain), []).append(plain)
-    last = ("Vertebral bodies", "Whole regions")
+    last = ("Vertebral bodies", *BONE_THEMES, "Whole regions")
     captions = [*(c for c in parts if c not in last), *(c for c in last if c in parts)]
     return [
         table
@@ -73,7 +89,7 @@ def brief_tables(result: ScanResult) -> list[Table]:
     """
     fitting = [table for table in scan_tables(result) if table.caption.startswith(BRIEF)]
     single = [table for table in fitting if "," not in table.caption.partition(":")[0]]
-    of_muscles = any(table.caption.startswith(BRIEF[:3]) for table in single)
+    of_muscles = any(table.caption.startswith(BRIEF[:4]) for table in single)
     return single if of_muscles else fitting
 
 
@@ -83,6 +99,9 @@ def _caption(m: Measurement) -> str:
         return "Vertebral bodies"
     if m.method == "whole region":
         return "Whole regions"
+    if m.region in SPINE:
+        named = (title for title, names in BONE_THEMES.items() if m.quantity in names)
+        return next(named, "Vertebral bodies")
     if STRUCTURES.get(m.region) == "fat" or m.region == "skeletal_muscle":
         return "Body composition"
     if ", quarter " in m.method:
@@ -103,6 +122,8 @@ def scan_sections(image: Image, labels: LabelMap, result: ScanResult) -> tuple[S
         sections.append(Section(title="To check first", text=result.flags))
     if result.findings:
         sections.append(Section(title="Findings", findings=result.findings))
+    if result.calibrated:
+        sections.append(_calibration(image, result.calibrated))
     pictures = _pictures(image, labels, result)
     if pictures:
         sections.append(
@@ -170,6 +191,27 @@ def _pictures(image: Image, labels: LabelMap, result: ScanResult) -> tuple[Pictu
             )
         )
     return tuple(pictures)
+
+
+def _calibration(image: Image, line: Calibrated) -> Section:
+    """The rods as they were found and the line through them."""
+    densities = line.phantom.densities
+    found = Picture.of(
+        rods.rods_found(image, line.rods, densities),
+        alt="Axial slice through the phantom with its rods outlined",
+        caption="The rods as they were found, on the middle slice; circles are what was measured, "
+        "numbers the densities of the certificate in mg/cm³.",
+    )
+    drawn = Picture.of(
+        rods.rods_line(line.calibration, line.rods, densities),
+        alt="Density of the rods over their attenuation, with the line through them",
+        caption="Density of the certificate over the attenuation of each rod.",
+    )
+    return Section(
+        title="Calibration",
+        text=("Check that every circle lies on its rod.", *line.calibration.flags),
+        pictures=(found, drawn),
+    )
 
 
 def _scan_facts(image: Image) -> dict[str, str]:
