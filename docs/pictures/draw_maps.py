@@ -30,8 +30,9 @@ def axial(axes, array, title, unit, *, low, high, cmap):
     )
     axes.set_title(f"{title}, {unit}" if unit else title, fontsize=9)
     axes.set_axis_off()
-    axes.text(0.02, 0.5, "R", transform=axes.transAxes, color="white", fontsize=8)
-    axes.text(0.95, 0.5, "L", transform=axes.transAxes, color="white", fontsize=8)
+    for at, side in ((0.02, "R"), (0.95, "L")):
+        back = {"facecolor": "white", "linewidth": 0, "pad": 1}
+        axes.text(at, 0.9, side, transform=axes.transAxes, fontsize=8, bbox=back)
     plt.colorbar(shown, ax=axes, fraction=0.03, pad=0.02).ax.tick_params(labelsize=7)
 
 
@@ -50,7 +51,7 @@ def draw_fat_water(scan: DixonPhantom) -> None:
     axial(axes[1, 0], found.r2_star.array[:, :, k], "R2*", "1/s", low=0, high=150, cmap="magma")
     field = found.field_map.array[:, :, k]
     axial(axes[1, 1], field, "Field offset", "Hz", low=-150, high=150, cmap="PuOr")
-    _save(figure, "phantom_fat_water.png")
+    save(figure, "phantom_fat_water.png")
     plt.close(figure)
 
 
@@ -109,7 +110,7 @@ def draw_density() -> None:
     axes[1].set_title("In the midline, mg/cm³ CaHA; front to the right", fontsize=9)
     axes[1].set_axis_off()
     plt.colorbar(shown, ax=axes[1], fraction=0.03, pad=0.02).ax.tick_params(labelsize=7)
-    _save(figure, "phantom_bmd.png")
+    save(figure, "phantom_bmd.png")
     plt.close(figure)
 
 
@@ -131,12 +132,13 @@ def main() -> None:
     draw_density()
 
 
-def _save(figure, name):
+def save(figure, name):
     """A picture of 256 colours, since it lies in the repository."""
     path = FOLDER / name
     figure.savefig(path, dpi=80)
     with Image.open(path) as drawn:
-        small = drawn.convert("RGB").quantize(256)
+        # The whole range of each scale, however rare its ends are.
+        small = drawn.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
     small.save(path, optimize=True)
 
 

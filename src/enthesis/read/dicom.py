@@ -49,6 +49,8 @@ def read_dicom(
     """
     flags: list[str] = []
     slices = _slices(path, series, flags)
+    if any(header.overlay for header in slices):
+        flags.append("the file has an overlay (what was drawn or written on it): left out")
     first = slices[0]
     modality = first.modality
     if modality == "CT":

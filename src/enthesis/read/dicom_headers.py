@@ -104,7 +104,10 @@ KEYWORDS = (
 Descriptions and protocols can hold names; they go no further than `series`, which redacts them.
 """
 
-TAGS = [*map(tag, KEYWORDS), GE_COMPONENT, PHILIPS_SCALE]
+OVERLAY_ROWS = 0x60000010
+"""Rows of the first overlay, which is there if any is."""
+
+TAGS = [*map(tag, KEYWORDS), GE_COMPONENT, PHILIPS_SCALE, OVERLAY_ROWS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +192,7 @@ class Header:
     exposed_area: Vector | None
     patient_orientation: tuple[str, ...]
     frame_time: float | None
+    overlay: bool
     regions: tuple[Region, ...]
 
     @property
@@ -318,6 +322,7 @@ def _header(path: Path, dataset: Dataset, pixels: Pixels) -> Header:
         exposed_area=vector(dataset, "ExposedArea", 2),
         patient_orientation=words(dataset, "PatientOrientation"),
         frame_time=number(dataset, "FrameTime"),
+        overlay=bool(whole(dataset, OVERLAY_ROWS)),
         regions=tuple(map(_region, items(dataset, "SequenceOfUltrasoundRegions"))),
     )
 

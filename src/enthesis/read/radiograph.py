@@ -13,6 +13,7 @@ from enthesis.image import Image
 from enthesis.read.dicom_headers import Header
 from enthesis.read.dicom_pixels import stored
 from enthesis.read.pictures import given_spacing, one_picture, picture
+from enthesis.read.redaction import redacted
 from enthesis.read.volume import narrow
 
 DENSITOMETERS = ("LUNAR", "PRODIGY", "IDXA", "HOLOGIC", "DISCOVERY", "HORIZON", "DELPHI", "QDR")
@@ -49,6 +50,7 @@ def read_radiograph(
     facts: dict[str, Any] = {
         "scale": way,
         "kvp": header.kvp,
+        "protocol": redacted(header.description),
         "exposed_area_mm": header.exposed_area,
         "rows_run_to": "/".join(header.patient_orientation) or None,
         "inverted": header.pixels.photometric == "MONOCHROME1",

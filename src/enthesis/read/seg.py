@@ -210,6 +210,7 @@ def _description(hd: Any, number: int, name: str, origin: str) -> Any:
         ),
         algorithm_identification=by if machine or kind == "edited" else None,
         anatomic_regions=[concept(hd, level)] if level and level != known.code else None,
+        display_color=hd.color.CIELabColor.from_rgb(*(255 * part for part in known.color)),
     )
     if known.side:
         coded = described.SegmentedPropertyTypeCodeSequence[0]

@@ -19,7 +19,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from enthesis import __version__
 from enthesis.errors import GridError, InputError
-from enthesis.image import Echoes, Image, voxel_volume
+from enthesis.image import Echoes, Image
 from enthesis.read.dicom_source import EMPTY
 from enthesis.read.volume import content_hash
 
@@ -27,7 +27,7 @@ MOST_STORED = 65535
 """Steps of the 16 bits that a pixel is stored in."""
 
 SHEAR = 1e-4
-"""Cosine up to which two axes count as at a right angle; DICOM's slices have no other."""
+"""Cosine up to which columns and rows count as at a right angle; DICOM's slices have no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,20 +44,21 @@ def write_series(scan: Image | Echoes, folder: str | Path) -> None:
     HU are rounded to whole numbers. Signals are stored as they are if they are whole numbers of 16
     bits; else in 65 535 steps from the least to the greatest of the series, so that none is off by
     more than half a step. Complex echoes become real and imaginary parts, which `echoes` joins.
-    Slices lie across K, whatever the plane of the scan was. Every identifier is made of the content
-    (under 2.25.), so that the same scan gives the same files; nothing that names a person is in
-    them, and of the source only numbers (kVp, times, angles) are.
+    Slices lie across K, whatever the plane of the scan was; a stack that leans, as under a tilted
+    gantry, is written as it leans, and `image` refuses it by that tilt. Every identifier is made of
+    the content (under 2.25.), so that the same scan gives the same files; nothing that names a
+    person is in them, and of the source only numbers (kVp, times, angles) are.
 
     Parameters
     ----------
-    scan : `hounsfield` or `signal`, with axes at right angles
+    scan : `hounsfield` or `signal`, with columns and rows at right angles
     folder : to be made; or an empty one
 
     Raises
     ------
     InputError : another quantity, values that cannot be stored, an unknown thickness of a single
         slice, or a folder that holds something or cannot be written.
-    GridError : axes that are not at right angles.
+    GridError : columns and rows that are not at right angles, or a mirrored grid.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -181,6 +182,9 @@ def _common(scan: Image | Echoes) -> Dataset:
     common.HighBit = 15
     for keyword, value in _modality(scan).items():
         setattr(common, keyword, value)
+    if scan.source.facts.get("contrast") is True:
+        # Which one the facts do not say; that there was one decides what HU can be taken for.
+        common.ContrastBolusAgent = "not stated"
     return common
 
 
@@ -258,12 +262,12 @@ def _thickness(scan: Image | Echoes) -> float:
 
 
 def _check_right_angles(affine: NDArray[np.float64]) -> None:
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    worst = float(np.abs(directions.T @ directions - np.eye(3)).max())
-    if worst > SHEAR or voxel_volume(affine) <= 0 or np.linalg.det(affine[:3, :3]) < 0:
+    columns, rows = affine[:3, :2].T
+    cosine = float(abs(columns @ rows) / (np.linalg.norm(columns) * np.linalg.norm(rows)))
+    if cosine > SHEAR or np.linalg.det(affine[:3, :3]) <= 0:
         raise GridError(
-            f"the axes are not at right angles (cosine {worst:.3g}), and DICOM's slices have no "
-            "other; resample to a regular grid first"
+            f"columns and rows are not at right angles (cosine {cosine:.3g}) or mirrored, and "
+            "DICOM's slices have no other; resample to a regular grid first"
         )
 
 
