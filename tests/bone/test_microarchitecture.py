@@ -101,9 +101,7 @@ def test_connections_of_a_lattice_of_bars():
     assert numbers(mask)["connectivity_density"] == pytest.approx(expected, rel=0.01)
 
 
-def test_balls_are_painted_as_their_definition_says():
-    rng = np.random.default_rng(0)
-    mask = ndimage.gaussian_filter(rng.standard_normal((20, 20, 20)), 2) > 0
+def painted_one_by_one(mask):
     depth = ndimage.distance_transform_edt(mask)
     inside = np.argwhere(mask)
     expected = np.zeros(mask.shape)
@@ -112,8 +110,25 @@ def test_balls_are_painted_as_their_definition_says():
         covered = inside[((inside - place) ** 2).sum(axis=1) < radius**2 - 1e-9]
         where = tuple(covered.T)
         expected[where] = np.maximum(expected[where], 2 * radius)
+    return expected
+
+
+# The wider the waves, the larger the balls, up to radii of 4, 7 and 13 voxels.
+@pytest.mark.parametrize(("shape", "width"), [((20, 21, 19), 2), ((24, 20, 27), 5), ((28,) * 3, 9)])
+def test_balls_are_painted_as_their_definition_says(shape, width):
+    rng = np.random.default_rng(0)
+    mask = ndimage.gaussian_filter(rng.standard_normal(shape), width) > 0
     found = local_thickness(mask, (1.0, 1.0, 1.0))
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert found == pytest.approx(painted_one_by_one(mask), abs=1e-5)
+
+
+def test_a_large_ball_is_its_own_thickness():
+    squared = ((points(69) - 34) ** 2).sum(axis=-1)
+    ball = squared < 30**2
+    found = local_thickness(ball, (0.5, 0.5, 0.5))
+    # The ball around the middle holds every voxel; it reaches to the nearest voxel outside.
+    assert found[ball] == pytest.approx(30.0)
+    assert not found[~ball].any()
 
 
 def test_thickness_does_not_change_when_the_volume_is_turned():

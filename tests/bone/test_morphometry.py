@@ -113,6 +113,16 @@ def test_a_level_not_read_is_not_summed_as_zero():
         spinal_deformity_index({"L1": 4})
 
 
+def test_a_loss_of_just_a_fifth_is_grade_1_and_an_incident_fracture():
+    # 1 - 20/25 is 0.19999999999999996 in floating point.
+    found = deformities(spine(T12=(20.0, 25.0, 25.0), L1=(25.0, 25.0, 25.0)))
+    assert found["T12"].grade == 1
+    (change, *_) = progression(
+        {"L1": body("L1", 28.0, 28.0, 28.0)}, {"L1": body("L1", 22.4, 28.0, 28.0)}
+    )
+    assert change.incident_fracture
+
+
 def test_an_incident_fracture_lost_a_fifth_and_four_millimetres():
     # 28 to 22 mm: 21.4% and 6 mm.
     found = progression(spine(L1=(28, 28, 28)), spine(L1=(22, 26, 28)))

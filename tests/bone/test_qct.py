@@ -100,6 +100,18 @@ def test_contrast_and_tube_voltage_are_said():
     assert "tube voltage is not known" in unknown
 
 
+def test_the_calibrations_salt_and_scatter_are_said():
+    unknown = " ".join(vertebral_densities(*spine())["L1"].flags)
+    assert "scatter is not known" in unknown
+    assert "salt is not known" in unknown
+    facts = {"bmd_residual_sd": 3.0, "bmd_material": "CaHA"}
+    rows = lumbar_density(vertebral_densities(*spine(facts=facts)))
+    assert any("14 to 19% less (Goodsitt 1992)" in flag for flag in rows[0].flags)
+    known = facts | {"bmd_material": "K2HPO4"}
+    rows = lumbar_density(vertebral_densities(*spine(facts=known)))
+    assert not any("salt" in flag or "Goodsitt" in flag for flag in rows[0].flags)
+
+
 def test_hounsfield_units_are_refused_where_density_is_wanted():
     image, labels = scan((40, 40, 40), {"vertebral_body_L1": ((slice(5, 35),) * 3, 120)})
     with pytest.raises(ValueError, match="calibrate the HU"):

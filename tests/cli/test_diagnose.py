@@ -210,3 +210,25 @@ def test_half_of_a_pairing_is_no_finding_of_neither(column):
     )
     judged = diagnose(table).to_frame()
     assert not judged["category"].eq("neither").any()
+
+
+def test_bmd_alone_is_scored_where_the_scanner_is_named(enthesis, tmp_path):
+    table, output = tmp_path / "bmd.csv", tmp_path / "findings.csv"
+    table.write_text("subject,sex,age,Femoral neck BMD (g/cm2)\nS1,F,71,0.550\nS2,F,68,0.700\n")
+    code, _, _ = enthesis("diagnose", table, "-o", output, "--scanner", "hologic")
+    assert code == 0
+    found = pd.read_csv(output)
+    who = found[found["criterion"] == "who_1994"].set_index("subject")
+    assert who["category"].to_dict() == {"S1": "osteoporosis", "S2": "low bone mass"}
+    assert who["flags"].str.contains("NHANES III").all()
+    reference = tmp_path / "ours.csv"
+    reference.write_text("region,mean,sd\nfemoral_neck,0.75,0.1\n")
+    code, _, _ = enthesis("diagnose", table, "-o", output, "--reference", reference)
+    who = pd.read_csv(output).query("criterion == 'who_1994'").set_index("subject")
+    assert code == 0
+    assert who["category"].to_dict() == {"S1": "low bone mass", "S2": "normal"}
+    code, _, err = enthesis(
+        "diagnose", table, "-o", output, "--reference", reference, "--scanner", "lunar"
+    )
+    assert code == 2
+    assert "give --reference alone" in " ".join(err.split())

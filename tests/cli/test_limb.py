@@ -51,3 +51,16 @@ def test_pqct_wants_slope_and_intercept_together(tmp_path, capsys):
     assert "give its slope and intercept" in capsys.readouterr().err
     assert cli.run([*call, "--slope", "1495", "--intercept", "-341"]) == 0
     assert "Polar SSI" in capsys.readouterr().out
+
+
+def test_pqct_measures_muscle_where_the_scale_is_named(tmp_path, capsys):
+    scan = real("pqct_stratec_fiji/I0025851.m01")
+    call = ["pqct", str(scan), "-o", str(tmp_path / "out"), "--slope", "1495", "--json"]
+    assert cli.run([*call, "--intercept", "-341", "--muscle-scale", "Stratec XCT 3000"]) == 0
+    found = {
+        m["quantity"]: m
+        for m in json.loads(capsys.readouterr().out)["measurements"]
+        if m["region"] == "skeletal_muscle"
+    }
+    assert set(found) == {"area", "muscle_density", "limb_fat"}
+    assert "on Stratec XCT 3000" in found["area"]["method"]

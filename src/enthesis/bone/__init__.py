@@ -34,13 +34,12 @@ from enthesis.bone.morphometry_reference import (
 from enthesis.bone.pqct import bone_slice, density_of_attenuation, pqct
 from enthesis.bone.qct import (
     VertebralDensity,
-    areal_density,
     density_measurements,
     lumbar_density,
     opportunistic_attenuations,
-    projected_density,
     vertebral_densities,
 )
+from enthesis.bone.qct_projection import areal_density, projected_density
 from enthesis.bone.radiograph import (
     Cortex,
     canal_to_calcar_ratio,

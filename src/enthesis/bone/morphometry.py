@@ -23,6 +23,9 @@ INCIDENT_SHARE, INCIDENT_MM = 0.20, 4.0
 TWO_SIDED = 1.96
 """Standard deviations within which 95% of errors lie."""
 
+ROUNDING = 1e-9
+"""A height of 20 mm in place of 25 has lost 20% only up to rounding: 1 - 20/25 is a little less."""
+
 ASSESSED = (*(f"T{i}" for i in range(4, 13)), *(f"L{i}" for i in range(1, 5)))
 """Levels that the spinal deformity index sums: T4 to L4."""
 
@@ -95,11 +98,11 @@ def genant_grade(loss: float) -> int:
     ----------
     Genant HK et al. J Bone Miner Res 1993;8:1137-1148. doi:10.1002/jbmr.5650080915
     """
-    if loss < MILD:
+    if loss < MILD - ROUNDING:
         return 0
-    if loss < MODERATE:
+    if loss < MODERATE - ROUNDING:
         return 1
-    return 2 if loss <= SEVERE else 3
+    return 2 if loss <= SEVERE + ROUNDING else 3
 
 
 def deformities(spine: Mapping[str, VertebralHeights]) -> dict[str, Deformity]:
@@ -232,7 +235,7 @@ def _deformity(body: VertebralHeights, neighbours: list[VertebralHeights]) -> De
     beside = max((n.posterior for n in neighbours), default=math.nan)
     wedge, biconcavity = body.anterior / body.posterior, body.middle / body.posterior
     crush = body.posterior / beside
-    crushed = crush <= 1 - MILD
+    crushed = crush <= 1 - MILD + ROUNDING
     reference = beside if crushed else body.posterior
     ratios = {"wedge": body.anterior / reference, "biconcave": body.middle / reference}
     if crushed:
@@ -277,6 +280,7 @@ def _change(before: VertebralHeights, after: VertebralHeights, height: str) -> H
     first, last = before.heights[height], after.heights[height]
     change, sd = last - first, math.hypot(before.sd, after.sd)
     resolved = math.isfinite(sd) and abs(change) > TWO_SIDED * sd
+    lost = -change + ROUNDING
     flags = [*dict.fromkeys((*before.flags, *after.flags))]
     if not math.isfinite(sd):
         flags.append("the points' standard deviation is unknown: so is what change is real")
@@ -293,6 +297,6 @@ def _change(before: VertebralHeights, after: VertebralHeights, height: str) -> H
         change=change,
         change_sd=sd,
         resolved=resolved,
-        incident_fracture=-change >= INCIDENT_MM and -change >= INCIDENT_SHARE * first,
+        incident_fracture=lost >= INCIDENT_MM and lost >= INCIDENT_SHARE * first,
         flags=tuple(flags),
     )

@@ -182,7 +182,8 @@ def _holding(largest: int, offset: tuple[int, ...]) -> NDArray[np.int32]:
     offset : between the two centres, voxels, none below zero
     """
     reach = int(np.ceil(np.sqrt(largest)))
-    line = np.arange(-reach, reach + 1)
+    # Voxels on the side away from the other ball are the farthest from it.
+    line = np.arange(reach + 1)
     own = line[:, None, None] ** 2 + line[None, :, None] ** 2 + line[None, None, :] ** 2
     moved = [(line + step) ** 2 for step in offset]
     far = moved[0][:, None, None] + moved[1][None, :, None] + moved[2][None, None, :]

@@ -26,6 +26,8 @@ def diagnose(
     people: Path | None = None,
     criteria: Names = (),
     page: str | None = None,
+    scanner: str | None = None,
+    reference: Path | None = None,
     list_criteria: Annotated[bool, Parameter(name="--list")] = False,
     json: bool = False,
 ) -> None:
@@ -45,6 +47,12 @@ def diagnose(
         Names of criteria; every verified one if not given.
     page
         A subject, for whom one HTML page shows every definition side by side.
+    scanner
+        Maker of the densitometer: hologic, lunar or norland. T-scores of femoral neck and total hip
+        that the table lacks are then worked out of BMD by NHANES III, on its scale.
+    reference
+        A reference table of your own in its place: CSV with region, mean and sd (or l, m and s),
+        and sex and age where they matter; rows without an age give T-scores, others Z-scores.
     list_criteria
         Print every criterion with its inputs, cut-offs and source.
     json
@@ -67,6 +75,8 @@ def diagnose(
             people=people,
             criteria=criteria or None,
             page_of=page,
+            scanner=scanner,
+            reference=reference,
             announce=announce,
         )
     if json:

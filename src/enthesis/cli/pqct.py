@@ -23,12 +23,13 @@ def pqct(
     cortical_area: float = CORTICAL_AREA_MG,
     cortical_density: float = CORTICAL_DENSITY_MG,
     bone: int = 0,
+    muscle_scale: str = "",
     region: str = "",
     side: str = "",
     subject: str = "",
     json: bool = False,
 ) -> None:
-    """Measure a bone on a pQCT slice.
+    """Measure a bone, and the limb's muscle, on a pQCT slice.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ def pqct(
         Density from which a voxel counts to the cortical density, mg/cm3.
     bone
         Which bone by area: 0 the largest, 1 the next.
+    muscle_scale
+        Whose scale the densities are on, e.g. "Stratec XCT 3000, fat 0": muscle and fat of the limb
+        are measured too, on a scale on which fat is 0.
     region
         Which bone it is, e.g. radius or tibia.
     side
@@ -66,6 +70,7 @@ def pqct(
         cortical_area=cortical_area,
         cortical_density=cortical_density,
         which=bone,
+        muscle_scale=muscle_scale,
         region=region,
         side=side,
         subject=subject,

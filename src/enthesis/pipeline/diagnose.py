@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from enthesis.diagnosis.criteria import CANNOT_TELL, DOES_NOT_APPLY, Criterion, 
 from enthesis.diagnosis.inputs import Columns, Input, columns_of
 from enthesis.errors import InputError
 from enthesis.pipeline.diagnose_masses import with_limb_mass
+from enthesis.pipeline.diagnose_scores import Scores, with_scores
 from enthesis.read.device_values import values
 
 LONG = ("subject", "quantity", "value", "region", "side", "level")
@@ -91,7 +92,9 @@ class Diagnoses:
         return pd.DataFrame(rows)
 
 
-def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> Diagnoses:
+def diagnose(
+    table: pd.DataFrame, *, criteria: Sequence[str] | None = None, scores: Scores | None = None
+) -> Diagnoses:
     """Judge every subject of a table by every criterion that its columns allow.
 
     Parameters
@@ -101,6 +104,8 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
         `enthesis measure` with sex, age, height_m and weight_kg as further columns. Where it is not
         given, appendicular lean mass is worked out of the limbs of a DXA scan
     criteria : names; every verified criterion if not given
+    scores : by what areal BMD becomes T- and Z-scores, of sites without any; not worked out if not
+        given, since that takes the scanner's scale
 
     Returns
     -------
@@ -116,10 +121,15 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
     long = set(LONG) <= set(table.columns)
     found = values(_widened(table) if long else table).checked()
     wide, parts = with_limb_mass(found.table, found.columns)
+    made: dict[str, str] = {}
+    if scores is not None:
+        wide, made = with_scores(wide, found.columns, scores)
     subjects = _subjects(wide)
     inputs = tuple(dict.fromkeys(one for criterion in wanted for one in criterion.inputs))
     columns = columns_of(wide, inputs)
-    judged = tuple(one for criterion in wanted if (one := _judged(criterion, columns)) is not None)
+    judged = tuple(
+        one for criterion in wanted if (one := _judged(criterion, columns, made)) is not None
+    )
     if not judged:
         asked = sorted({one.name for one in inputs if one.name not in FIELDS})
         raise InputError(
@@ -127,6 +137,9 @@ def diagnose(table: pd.DataFrame, *, criteria: Sequence[str] | None = None) -> D
             f"for {', '.join(asked[:8])}; 'enthesis diagnose --list' prints all"
         )
     asked_for = {"subject", *FIELDS, *parts, *(one.name for one in inputs)}
+    asked_for |= {
+        name.replace("t_score", "areal_bmd").replace("z_score", "areal_bmd") for name in made
+    }
     asked_for |= {f"{name}_{side}" for name in asked_for for side in ("left", "right")}
     return Diagnoses(
         subjects=subjects,
@@ -190,12 +203,15 @@ def _subjects(wide: pd.DataFrame) -> NDArray[np.object_]:
     return subjects.to_numpy(dtype=object)
 
 
-def _judged(criterion: Criterion, columns: Columns) -> Judged | None:
+def _judged(criterion: Criterion, columns: Columns, made: Mapping[str, str]) -> Judged | None:
     verdict = criterion.rule(columns)
     if not (verdict.codes >= 0).any():
         return None
     given = [~np.isnan(columns[one.name]) for one in criterion.inputs]
     said = _said(criterion, verdict)
+    for one in criterion.inputs:
+        if one.name in made:
+            said[made[one.name]] = (verdict.codes >= 0) & ~np.isnan(columns[one.name])
     # Each subject's answer as one number, so that different ones are found by one sort.
     key = verdict.codes - min(CANNOT_TELL, DOES_NOT_APPLY)
     for bit in (*given, *said.values()):

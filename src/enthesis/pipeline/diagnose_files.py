@@ -10,6 +10,7 @@ import pandas as pd
 from enthesis.errors import InputError
 from enthesis.pipeline.diagnose import FIELDS, Diagnoses, catalogue, diagnose
 from enthesis.pipeline.diagnose_page import subject_page
+from enthesis.pipeline.diagnose_scores import Scores, nhanes_iii, user_scores
 from enthesis.pipeline.outputs import Announce, silently
 from enthesis.read.spreadsheets import spreadsheet
 from enthesis.report import page
@@ -22,6 +23,8 @@ def diagnose_files(
     people: Path | None = None,
     criteria: Sequence[str] | None = None,
     page_of: str | None = None,
+    scanner: str | None = None,
+    reference: Path | None = None,
     announce: Announce = silently,
 ) -> Diagnoses:
     """Judge a table of subjects and write the findings.
@@ -34,6 +37,8 @@ def diagnose_files(
     people : subject, sex, age, height_m and weight_kg, joined by subject
     criteria : names; every verified criterion if not given
     page_of : a subject, whose page ``<name>_<subject>.html`` shows every definition side by side
+    scanner : maker of the densitometer; T-scores of the hip are then those of BMD by NHANES III
+    reference : table of the user's own, as for `user_scores`, in its place
     announce : told what is being done
 
     Raises
@@ -48,8 +53,9 @@ def diagnose_files(
     table = spreadsheet(subjects)
     if people is not None:
         table = _joined(table, spreadsheet(people))
+    scores = _scores(scanner, reference)
     announce("Judging")
-    result = diagnose(table, criteria=criteria)
+    result = diagnose(table, criteria=criteria, scores=scores)
     subject = None if page_of is None else subject_page(result, page_of)
     announce("Writing the findings")
     partial = output.with_name(f".{output.name}.partial")
@@ -68,6 +74,16 @@ def diagnose_files(
     finally:
         partial.unlink(missing_ok=True)
     return result
+
+
+def _scores(scanner: str | None, reference: Path | None) -> Scores | None:
+    if scanner is not None and reference is not None:
+        raise InputError(
+            "a reference of one's own is on the scale of one's own scanner: give --reference alone"
+        )
+    if reference is not None:
+        return user_scores(spreadsheet(reference), name=reference.stem)
+    return None if scanner is None else nhanes_iii(scanner)
 
 
 def _joined(table: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from enthesis import read
 from enthesis.errors import InputError
 from enthesis.pipeline.dxa import DxaChanges, dxa_changes
 from enthesis.read.device_values import DeviceValues
+from enthesis.read.measurement_report import Report
+from enthesis.records import long_table
 
 
 def dxa_files(
@@ -70,6 +72,24 @@ def values_files(source: Path, *, output: Path, sheet: str = "") -> DeviceValues
             output.with_name(f"{output.stem}_doubts.csv"): doubts,
         }
     )
+    return found
+
+
+def report_files(source: Path, *, output: Path) -> Report:
+    """The numbers of a DICOM SR as a long table.
+
+    Parameters
+    ----------
+    source : .dcm, a measurement report by template TID 1500
+    output : .csv
+
+    Raises
+    ------
+    InputError : no such report, or none of its numbers is known; nothing is written.
+    """
+    _refuse(output)
+    found = read.sr(source)
+    _write({output: long_table(found.measurements)})
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from enthesis import bone, read
+from enthesis import bone, muscle, read
 from enthesis.bone.microarchitecture import TRABECULAR_MG
 from enthesis.bone.pqct import CONTOUR_MG, CORTICAL_AREA_MG, CORTICAL_DENSITY_MG
 from enthesis.errors import InputError
@@ -80,6 +80,7 @@ def pqct_file(
     cortical_area: float = CORTICAL_AREA_MG,
     cortical_density: float = CORTICAL_DENSITY_MG,
     which: int = 0,
+    muscle_scale: str = "",
     region: str = "",
     side: str = "",
     subject: str = "",
@@ -93,6 +94,8 @@ def pqct_file(
     slope, intercept : mg/cm3 per 1/cm and mg/cm3, where no device file lies beside the scan
     contour, cortical_area, cortical_density : as in `bone.pqct`, mg/cm3
     which : which bone by area, 0 the largest
+    muscle_scale : whose scale the densities are on, as for `muscle.pqct_muscle`; muscle and fat of
+        the limb are measured where it is named
     region, side, subject : what and whose it is
 
     Raises
@@ -113,8 +116,11 @@ def pqct_file(
         region=region,
         side=side,
     )
+    if muscle_scale:
+        found += muscle.pqct_muscle(image, calibration=muscle_scale, side=side)
     parts = bone.bone_slice(image, contour=contour, cortical=cortical_area, bone=which)
-    result = LimbResult(measurements=tuple(found), subject=subject, flags=found[0].flags)
+    flags = tuple(dict.fromkeys(flag for m in found for flag in m.flags))
+    result = LimbResult(measurements=tuple(found), subject=subject, flags=flags)
     options = {
         "slope": slope,
         "intercept": intercept,
@@ -122,6 +128,7 @@ def pqct_file(
         "cortical_area": cortical_area,
         "cortical_density": cortical_density,
         "bone": which,
+        "muscle_scale": muscle_scale,
         "region": region,
         "side": side,
     }
@@ -131,7 +138,7 @@ def pqct_file(
         image,
         result,
         {"Total": parts.total, "Cortical": parts.cortical, "Trabecular": parts.trabecular},
-        title="Bone on pQCT",
+        title="Bone and muscle on pQCT" if muscle_scale else "Bone on pQCT",
         output=output,
         options=options,
     )
