@@ -111,6 +111,19 @@ def test_another_muscle_of_the_same_study_is_another_effect(enthesis, cohort_fil
     assert enthesis(*line, "psoas")[0] == 0
 
 
+def test_quantities_of_ours_take_the_words_of_the_literature(enthesis, cohort_file, tmp_path):
+    renamed = tmp_path / "cohort.csv"
+    renamed.write_text(cohort_file.read_text().replace("csa", "area", 1))
+    path = tmp_path / "studies.csv"
+    path.write_text(STUDIES + OLD)
+    line = ("compare", renamed, "--append-to", path, "--study", "B", "--muscle", "erector_spinae")
+    assert enthesis(*line, "--outcomes", "area")[0] == 0
+    assert set(pd.read_csv(path)["outcome"]) == {"CSA"}
+    # And so what is there already is known under either word.
+    code, _, err = enthesis(*line, "--outcomes", "area")
+    assert code == 2 and "already" in err
+
+
 def test_effects_of_another_measure_are_refused(enthesis, cohort_file, tmp_path):
     path = tmp_path / "md.csv"
     # A mean difference of -60 where Hedges' g would be -0.69.

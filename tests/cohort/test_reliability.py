@@ -62,6 +62,14 @@ def test_icc_does_not_change_with_zero_point_and_unit(shift, unit):
         assert moved.estimate == pytest.approx(icc(SHROUT_FLEISS, form=form).estimate, abs=1e-5)
 
 
+def test_a_shift_between_raters_of_subjects_who_do_not_differ_is_refused():
+    shifted = [[100, 104], [100, 104], [100, 104]]
+    with pytest.raises(InputError, match="do not differ"):
+        icc(shifted, form="ICC(3,1)")
+    # For agreement all that varies is the raters' difference.
+    assert icc(shifted, form="ICC(2,1)").estimate == 0
+
+
 def test_a_constant_shift_between_raters_lowers_agreement_but_not_consistency():
     shifted = SHROUT_FLEISS + np.array([0, 20, 0, 0])
     assert icc(shifted, form="ICC(3,1)").estimate == pytest.approx(0.7148, abs=5e-5)

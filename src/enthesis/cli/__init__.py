@@ -26,8 +26,15 @@ for name, what in (
     ("demo", "Measure a digital body beside its truth and pool simulated studies."),
     ("phantom", "Make digital bodies with known truth, scanned by CT or MR."),
     ("series", "List the DICOM series of a folder."),
-    ("measure", "Measure the muscles and vertebrae of a CT scan."),
+    ("segment", "Find the vertebrae and muscles of a lumbar CT or MR scan."),
+    ("measure", "Measure the muscles and vertebrae of a CT or MR scan."),
+    ("batch", "Measure a dataset of scans, on every core or on a cluster."),
+    ("values", "Read device numbers: DXA, QUS, grip, gait; units converted, doubts named."),
+    ("dxa", "Tell which changes of bone density between visits are more than error."),
+    ("pqct", "Measure a bone on a pQCT slice."),
+    ("microarchitecture", "Measure the microarchitecture of bone on HR-pQCT or micro-CT."),
     ("diagnose", "Judge a table of subjects by every criterion that its columns allow."),
+    ("ultrasound", "Measure a muscle on an ultrasound picture or loop."),
     ("compare", "Compare the groups of a cohort, and add it to a table of studies."),
     ("agree", "Tell how well raters, sessions or methods agree."),
     ("pool", "Pool a table of studies."),
@@ -50,10 +57,10 @@ def run(arguments: list[str]) -> int:
 
     Returns
     -------
-    The exit code: 0 done, 1 the computation failed, 2 unusable call or input.
+    The exit code: 0 done, 1 the computation failed, 2 unusable call or input, 4 some cases failed.
     """
     try:
-        app(arguments, exit_on_error=False, result_action="return_value")
+        code = app(arguments, exit_on_error=False, result_action="return_value")
     except cyclopts.CycloptsError:
         # Already printed with its usage.
         return UNUSABLE
@@ -63,4 +70,4 @@ def run(arguments: list[str]) -> int:
     except EnthesisError as error:
         print(f"enthesis: {error}", file=sys.stderr)  # noqa: T201
         return UNEXPECTED
-    return 0
+    return code if isinstance(code, int) else 0

@@ -179,6 +179,11 @@ def icc(ratings: ArrayLike, *, form: IccForm, level: float = 0.95) -> ICC:
             "cannot be estimated; use the precision error instead"
         )
     model, unit = form[4], form[6]  # "ICC(2,k)": the two characters inside
+    if ms.rows == 0 and ms.error == 0 and model == "3":
+        raise InputError(
+            "the raters differ by the same in every subject, and the subjects do not differ: a "
+            "reliability cannot be estimated; use the precision error instead"
+        )
     single, df2 = _SINGLE[model](ms, level)
     estimate, lower, upper = (_stepped_up(r, ms.k) if unit == "k" else r for r in single)
     residual = ms.within if model == "1" else ms.error

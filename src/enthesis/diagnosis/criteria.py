@@ -35,7 +35,7 @@ Quantities whose unit is "0/1" are facts: 1 yes, 0 no.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -188,10 +188,8 @@ class Criterion:
             category=str(self.named(verdict.codes[:1])[0]),
             statement=self._statement(code, int(verdict.possible[0]), derived or used, absent),
             used=used | derived,
-            missing=tuple(
-                self._missing(asked, would[asked.name])
-                for asked in absent
-                if would[asked.name] or code == CANNOT_TELL
+            missing=self._missing(
+                [one for one in absent if would[one.name] or code == CANNOT_TELL], would
             ),
             source=self.source,
             flags=(
@@ -203,14 +201,22 @@ class Criterion:
             is_diagnosis=self.is_diagnosis and code >= 0,
         )
 
-    def _missing(self, asked: Input, would: Mapping[int, str]) -> str:
-        names = self.named(np.array([*would], dtype=np.int64))
-        decides = [f"{words}: {name}" for words, name in zip(would.values(), names, strict=True)]
-        return (
-            f"{asked.label} ({'; '.join(decides)})"
-            if decides
-            else asked.label + (f" ({asked.unit})" if asked.unit else "")
-        )
+    def _missing(
+        self, absent: Sequence[Input], would: Mapping[str, Mapping[int, str]]
+    ) -> tuple[str, ...]:
+        """What is absent with what it would decide; levels that decide alike in one line."""
+        alike: dict[tuple[str, str], list[str]] = {}
+        for asked in absent:
+            borders = would[asked.name]
+            names = self.named(np.array([*borders], dtype=np.int64))
+            decides = "; ".join(f"{w}: {n}" for w, n in zip(borders.values(), names, strict=True))
+            label = asked.label.removesuffix(f" {asked.level}") if asked.level else asked.label
+            alike.setdefault((label, decides or asked.unit), []).append(asked.level)
+        lines = []
+        for (label, inside), levels in alike.items():
+            named = f"{label} {', '.join(levels)}".rstrip()
+            lines.append(f"{named} ({inside})" if inside else named)
+        return tuple(lines)
 
     def _statement(
         self, code: int, possible: int, readings: Mapping[str, str], absent: list[Input]

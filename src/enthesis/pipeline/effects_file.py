@@ -17,6 +17,14 @@ ALWAYS = ("study", "outcome", "comparison")
 APART = ("muscle", "side", "level")
 """Columns that tell rows apart where both rows fill them."""
 
+SAME_AS = {
+    "csa": "area",
+    "cross-sectional area": "area",
+    "fi": "fat infiltration",
+    "fatty infiltration": "fat infiltration",
+}
+"""What the literature calls quantities of ours."""
+
 MEANS = ("m1i", "sd1i", "n1i", "m2i", "sd2i", "n2i")
 
 NEAR = 0.05
@@ -120,7 +128,7 @@ def _refuse_doubles(path: Path, table: pd.DataFrame, rows: pd.DataFrame) -> None
     for _, row in rows.iterrows():
         same = np.ones(len(table), dtype=bool)
         for name in old:
-            wanted = _text(row.get(name, "")).strip().casefold()
+            wanted = _folded(row.get(name, ""))
             alike = old[name] == wanted
             if name in APART:
                 alike |= (old[name] == "") | (wanted == "")
@@ -148,12 +156,12 @@ def _refuse_other_measure(path: Path, table: pd.DataFrame, measure: str) -> None
 
 
 def _spelt_alike(new: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """New names as the table spells them, for csa and CSA would be pooled as two things."""
+    """New names as the table spells them, for area and CSA would be pooled as two things."""
     spelt = new.copy()
     for name in ("outcome", "muscle", "comparison"):
         if name in table.columns:
-            known = {_text(cell).strip().casefold(): _text(cell) for cell in table[name]}
-            spelt[name] = [known.get(cell.casefold(), cell) for cell in spelt[name]]
+            known = {_folded(cell): _text(cell) for cell in table[name]}
+            spelt[name] = [known.get(_folded(cell), cell) for cell in spelt[name]]
     return spelt
 
 
@@ -167,7 +175,13 @@ def _delimiter(path: Path) -> str:
 
 
 def _plain(column: pd.Series[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    return column.map(lambda cell: _text(cell).strip().casefold()).to_numpy(dtype=object)
+    return column.map(_folded).to_numpy(dtype=object)
+
+
+def _folded(cell: object) -> str:
+    """A name by which the same thing is known, however it is written."""
+    words = _text(cell).strip().casefold().replace("_", " ")
+    return SAME_AS.get(words, words)
 
 
 def _text(cell: object) -> str:

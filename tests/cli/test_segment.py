@@ -1,0 +1,131 @@
+"""``enthesis segment`` and what measures without labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from data import real
+from segment.models import onnx_folder, program
+
+from enthesis.phantom import lumbar_ct
+from enthesis.read import image, labels, write_nifti
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scan") / "ct.nii.gz"
+    made = lumbar_ct(spacing_mm=(3.0, 3.0, 3.0), rng=np.random.default_rng(8))
+    write_nifti(made.image, path)
+    return path
+
+
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Geometry alone, which is quick."""
+    import enthesis.segment.unaided as unaided
+
+    monkeypatch.setattr(unaided, "network_at_hand", lambda: False)
+
+
+def test_segment_writes_labels_their_names_quality_and_a_page(
+    enthesis, body, without_network, tmp_path
+):
+    output = tmp_path / "labels.nii.gz"
+    code, out, _ = enthesis("segment", body, "-o", output)
+    assert code == 0
+    found = labels(output)
+    assert {"vertebral_body_L3", "psoas_major_left"} <= set(found.names.values())
+    assert found.origin.startswith("automatic:geometry")
+    quality = pd.read_csv(tmp_path / "labels_quality.csv")
+    assert set(quality["region"]) <= set(found.names.values())
+    page = (tmp_path / "labels_report.html").read_text(encoding="utf-8")
+    assert "L3, slice" in page and "Not validated" in page
+    record = json.loads((tmp_path / "labels_provenance.json").read_text(encoding="utf-8"))
+    assert record["command"] == "segment"
+    assert "labels_report.html" in out.replace("\n", "")
+
+
+def test_a_level_that_is_told_names_all(enthesis, body, without_network, tmp_path):
+    scan = image(body)
+    code, out, _ = enthesis(
+        "segment", body, "-o", tmp_path / "a.nii.gz", "--level", "L2=0", "--json"
+    )
+    assert code == 0
+    document = json.loads(out)
+    assert "vertebral_body_L2" in document["labels"].values()
+    found = labels(tmp_path / "a.nii.gz")
+    rows = np.flatnonzero((found.array == found.label("vertebral_body_L2")).any(axis=(0, 1)))
+    heights = scan.affine[2, 3] + rows * scan.spacing[2]
+    # The simulated body has its L3 there.
+    assert heights.min() < 0 < heights.max()
+
+
+@pytest.mark.parametrize("said", ["L4", "L4=high", "=3"])
+def test_a_level_that_is_no_name_and_height_is_refused(enthesis, body, tmp_path, said):
+    code, _, err = enthesis("segment", body, "-o", tmp_path / "a.nii.gz", "--level", said)
+    assert code == 2
+    assert not list(tmp_path.iterdir()), err
+
+
+def test_another_file_type_is_refused_before_anything_is_read(enthesis, tmp_path):
+    code, _, err = enthesis("segment", tmp_path / "none.nii", "-o", tmp_path / "labels.png")
+    assert code == 2
+    assert "the output is a .nii or .nii.gz file, got 'labels.png'" in err
+
+
+def test_a_model_folder_reads_the_scan(enthesis, body, tmp_path):
+    pytest.importorskip("onnxruntime")
+    model = onnx_folder(tmp_path / "model", spacing_mm=[3.0, 3.0, 3.0], window=[-1000, 1000])
+    code, out, _ = enthesis("segment", body, "-o", tmp_path / "a.nii.gz", "--with", model, "--json")
+    assert code == 0
+    assert json.loads(out)["origin"].startswith("model:bright 1.2")
+
+
+def test_a_missing_backend_says_how_to_get_it(enthesis, body, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, _, err = enthesis(
+        "segment", body, "-o", tmp_path / "a.nii.gz", "--with", "totalsegmentator"
+    )
+    assert code == 2
+    assert "pip install TotalSegmentator" in err
+
+
+def test_measure_without_labels_finds_the_regions(enthesis, body, without_network, tmp_path):
+    code, out, _ = enthesis("measure", body, "-o", tmp_path / "out", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert any("starting contour for review" in flag for flag in document["flags"])
+    measured = {(m["region"], m["level"]) for m in document["measurements"]}
+    assert ("psoas_major", "L3") in measured
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
+    assert record["options"]["labels"].startswith("automatic:geometry")
+    assert set(record["inputs"]) == {"image"}
+
+
+def test_levels_beside_given_labels_are_refused(enthesis, scan_files, tmp_path):
+    scan, given, scheme = scan_files
+    code, _, err = enthesis(
+        "measure", scan, given, "--scheme", scheme, "-o", tmp_path, "--level", "L4=3"
+    )
+    assert code == 2
+    assert "the given ones name theirs" in err
+
+
+def test_recorded_output_of_a_tool_becomes_our_regions(enthesis, tmp_path, monkeypatch):
+    scan = real("totalsegmentator/example_ct.nii.gz")
+    recorded = real("totalsegmentator/example_seg_fast_force_split.nii.gz")
+    target = "sys.argv[sys.argv.index('-o') + 1]"
+    copying = f"import shutil, sys\nshutil.copy({str(recorded)!r}, {target})\n"
+    program(tmp_path / "bin", "TotalSegmentator", copying, monkeypatch)
+    output = tmp_path / "labels.nii.gz"
+    code, out, _ = enthesis("segment", scan, "-o", output, "--with", "totalsegmentator", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["origin"].startswith("model:totalsegmentator")
+    assert {"vertebra_L3", "deep_back_muscle_left"} <= set(document["labels"].values())
+    # Its levels are those that our geometry counts.
+    assert not any("not those counted" in note for note in document["notes"])

@@ -1,0 +1,1 @@
+"""The recipe of the segmentation network: from nothing to the ONNX file in the package."""
