@@ -212,3 +212,17 @@ def test_an_angle_wants_its_levels_from_above():
         sagittal_angle(curve, "T4", "L1")
     with pytest.raises(ValueError, match="two levels"):
         spinal_angles({})
+
+
+def test_a_fracture_that_the_error_could_make_is_no_grade():
+    # 25% lost of 25 mm: with edges known to 1.5 mm it may be anything from intact to moderate.
+    grades = []
+    for sd in (1.5, 0.1):
+        found = deformities({"L1": body("L1", 18.7, 24.0, 25.0, sd=sd)})
+        (grade,) = (
+            m for m in deformity_measurements(found.values()) if m.quantity == "genant_grade"
+        )
+        grades.append(grade)
+    assert np.isnan(grades[0].value)
+    assert any("the grade may be 0 to 2" in flag for flag in grades[0].flags)
+    assert grades[1].value == 2

@@ -135,7 +135,11 @@ def deformities(spine: Mapping[str, VertebralHeights]) -> dict[str, Deformity]:
 
 
 def deformity_measurements(found: Iterable[Deformity]) -> list[Measurement]:
-    """Grade and greatest loss of height of each vertebra, as measurements."""
+    """Grade and greatest loss of height of each vertebra, as measurements.
+
+    A fracture that the heights' error could make out of an intact vertebra has no grade: NaN, with
+    the grades that are possible in its flags.
+    """
     return [
         Measurement(
             quantity=quantity,
@@ -146,7 +150,10 @@ def deformity_measurements(found: Iterable[Deformity]) -> list[Measurement]:
             flags=(*d.flags, NOT_A_READING) if d.grade else d.flags,
         )
         for d in found
-        for quantity, value in (("genant_grade", float(d.grade)), ("height_loss", 100 * d.loss))
+        for quantity, value in (
+            ("genant_grade", float(d.grade) if d.lowest or not d.grade else math.nan),
+            ("height_loss", 100 * d.loss),
+        )
     ]
 
 

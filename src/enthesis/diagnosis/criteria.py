@@ -210,8 +210,9 @@ class Criterion:
             borders = would[asked.name]
             names = self.named(np.array([*borders], dtype=np.int64))
             decides = "; ".join(f"{w}: {n}" for w, n in zip(borders.values(), names, strict=True))
-            label = asked.label.removesuffix(f" {asked.level}") if asked.level else asked.label
-            alike.setdefault((label, decides or asked.unit), []).append(asked.level)
+            level = asked.level if asked.level and asked.label.endswith(f" {asked.level}") else ""
+            label = asked.label.removesuffix(f" {level}")
+            alike.setdefault((label, decides or asked.unit), []).append(level)
         lines = []
         for (label, inside), levels in alike.items():
             named = f"{label} {', '.join(levels)}".rstrip()

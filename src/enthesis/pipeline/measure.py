@@ -252,8 +252,9 @@ def _of_vertebrae(subject: Subject) -> tuple[Finding, ...]:
     ):
         read = [m for m in subject.measurements if (m.quantity, m.region) == (quantity, region)]
         doubts = tuple(f"{m.level}: {flag}" if m.level else flag for m in read for flag in m.flags)
-        found += [
-            replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
-            for finding in (one.find(subject) for one in criteria if read)
-        ]
+        plain = {flag for m in read for flag in m.flags}
+        for finding in (one.find(subject) for one in criteria if read):
+            # Each measurement's own doubts, with the level that they are about.
+            own = tuple(flag for flag in finding.flags if flag not in plain)
+            found.append(replace(finding, flags=(*own, *doubts)))
     return tuple(found)

@@ -56,8 +56,11 @@ def measure_vertebrae(
     if "heights" in wanted:
         found += bone.height_measurements(heights.values())
     if "fractures" in wanted:
-        found += bone.deformity_measurements(deformed.values())
-        index = bone.spinal_deformity_index({name: d.grade for name, d in deformed.items()})
+        graded = bone.deformity_measurements(deformed.values())
+        found += graded
+        index = bone.spinal_deformity_index(
+            {m.level: m.value for m in graded if m.quantity == "genant_grade"}
+        )
         # A scan of the abdomen never has all of T4 to L4: no index, and nothing to doubt.
         found += [index] if math.isfinite(index.value) else []
     if "angles" in wanted and len(whole) > 1:
