@@ -106,6 +106,14 @@ def test_measure_without_labels_finds_the_regions(enthesis, body, without_networ
     assert set(record["inputs"]) == {"image"}
 
 
+def test_a_page_of_regions_that_nobody_drew_has_their_quality(
+    enthesis, body, without_network, tmp_path
+):
+    enthesis("measure", body, "-o", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Quality of each region" in page and "confirmed by nobody" in page
+
+
 def test_levels_beside_given_labels_are_refused(enthesis, scan_files, tmp_path):
     scan, given, scheme = scan_files
     code, _, err = enthesis(

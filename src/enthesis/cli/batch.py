@@ -52,6 +52,7 @@ def batch(
     output: Annotated[Path, Parameter(alias="-o")],
     protocol: str = "",
     scheme: str = "totalsegmentator",
+    reference: Path | None = None,
     jobs: int | None = None,
     time_limit: float = AN_HOUR,
     memory_mb: float | None = None,
@@ -78,6 +79,8 @@ def batch(
         Name or TOML file of the protocol: what is measured, where and how.
     scheme
         What the label numbers mean, where the dataset does not say.
+    reference
+        Table of reference values of your own, as for `measure`; each scan's page shows its scores.
     jobs
         Scans at once; by default as many as cores and memory allow.
     time_limit
@@ -102,7 +105,14 @@ def batch(
     json
         Print one JSON document instead of tables.
     """
-    tasks = dataset_tasks(dataset, output=output, scheme=scheme, protocol=protocol, limit=limit)
+    tasks = dataset_tasks(
+        dataset,
+        output=output,
+        scheme=scheme,
+        protocol=protocol,
+        reference=reference,
+        limit=limit,
+    )
     if dry_run:
         _list(tasks, json=json)
         return 0
@@ -111,6 +121,7 @@ def batch(
             "output": output.resolve(),
             "scheme": _whole_path(scheme),
             "protocol": _whole_path(protocol),
+            "reference": reference.resolve() if reference else "",
             "time-limit": f"{time_limit:g}",
             "limit": limit or "",
         }

@@ -12,6 +12,7 @@ from rich.table import Table
 from enthesis.cli.printing import console, print_json, print_saved, print_table, progress
 from enthesis.pipeline.measure import ScanResult
 from enthesis.pipeline.measure_files import measure_files
+from enthesis.pipeline.reference_section import reference_tables
 from enthesis.pipeline.scan_page import brief_tables
 from enthesis.records import Sex, Subject
 
@@ -28,6 +29,7 @@ def measure(
     holds: str | None = None,
     echoes: bool = False,
     calibrate: Path | None = None,
+    reference: Path | None = None,
     sr: bool = False,
     level: tuple[str, ...] = (),
     subject: str = "",
@@ -65,6 +67,10 @@ def measure(
         Certificate of the calibration phantom under the body: a TOML file with material = "CaHA" or
         "K2HPO4" and densities = [0, 50, 100, 150, 200], mg/cm3 from the lowest HU to the highest.
         Its rods are found in the scan, and bone density of the vertebrae is measured too.
+    reference
+        Reference values of your own: a CSV or XLSX table with quantity, region, side, level, mean
+        and sd (or l, m and s), by sex and age as known, and device, n and source. The page then
+        shows scores, percentiles and a figure of each number that the table has.
     sr
         Write measurements.dcm too: a DICOM report (SR, TID 1500) that refers to the slices of a
         DICOM scan. Needs the extra dicom.
@@ -93,6 +99,7 @@ def measure(
             holds=holds,
             echoes=echoes,
             calibrate=calibrate,
+            reference=reference,
             sr=sr,
             levels=level,
             output=output,
@@ -109,6 +116,9 @@ def measure(
 def _print(result: ScanResult) -> None:
     for table in brief_tables(result):
         print_table(table)
+    if result.against:
+        for table in reference_tables(result.against):
+            print_table(table)
     out = console()
     findings = Table(title="Findings", title_justify="left", show_lines=True)
     for column in ("Criterion", "Category", "Statement"):

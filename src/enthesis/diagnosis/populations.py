@@ -113,6 +113,11 @@ class ReferenceCurve:
         skewness, median, variation = self.at(ages)
         return lms_score(values, skewness=skewness, median=median, variation=variation)
 
+    def value(self, scores: ArrayLike, ages: ArrayLike) -> NDArray[np.float64]:
+        """Values at these scores, e.g. the median at 0; NaN outside the curve or where none is."""
+        skewness, median, variation = self.at(ages)
+        return lms_value(scores, skewness=skewness, median=median, variation=variation)
+
     def young(self, *, age: float, also_for_men: bool = False) -> YoungReference:
         """The curve's row at a young age, for T-scores.
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from enthesis import read
 from enthesis.errors import InputError
-from enthesis.pipeline.batch_cases import Case, cases
+from enthesis.pipeline.batch_cases import cases
 from enthesis.pipeline.batch_cohort import cohort, findings_table, subjects_table
 from enthesis.pipeline.batch_page import write_cohort_page
 from enthesis.pipeline.batch_store import (
@@ -31,7 +31,8 @@ from enthesis.pipeline.batch_watch import Limits, end_all, watched
 from enthesis.pipeline.measure import protocol_facts
 from enthesis.pipeline.measure_protocol import USUAL
 from enthesis.pipeline.measure_protocol import protocol as read_protocol
-from enthesis.pipeline.outputs import json_text, provenance
+from enthesis.pipeline.outputs import json_text, provenance, sha256
+from enthesis.pipeline.reference_scores import reference_table
 
 AN_HOUR = 3600.0
 
@@ -105,29 +106,42 @@ class Shard:
 
 
 def dataset_tasks(
-    dataset: Path, *, output: Path, scheme: str, protocol: str, limit: int | None = None
+    dataset: Path,
+    *,
+    output: Path,
+    scheme: str,
+    protocol: str,
+    reference: Path | None = None,
+    limit: int | None = None,
 ) -> list[Task]:
     """The tasks of a dataset, in its own order, the first `limit` of them.
 
     Raises
     ------
-    InputError : a dataset, a protocol or a scheme that cannot be used.
+    InputError : a dataset, a protocol, a reference or a scheme that cannot be used.
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is a number of scans from 1, got {limit}")
     # Before the first scan, not as the same failure of every scan.
     if protocol:
         read_protocol(protocol)
+    if reference is not None:
+        reference_table(reference)
     if scheme not in read.SCHEMES and not Path(scheme).is_file():
         raise InputError(
             f"no scheme of labels named {scheme!r}; known are {', '.join(read.SCHEMES)}, or name a "
             "CSV or JSON file of numbers and region names"
         )
-    return [_task(case, output, scheme, protocol) for case in cases(dataset)[:limit]]
-
-
-def _task(case: Case, output: Path, scheme: str, protocol: str) -> Task:
-    return Task(case=case, output=str(output.resolve()), scheme=scheme, protocol=protocol)
+    return [
+        Task(
+            case=case,
+            output=str(output.resolve()),
+            scheme=scheme,
+            protocol=protocol,
+            reference="" if reference is None else str(reference),
+        )
+        for case in cases(dataset)[:limit]
+    ]
 
 
 def run_batch(
@@ -214,6 +228,9 @@ def _provenance(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> dict[str,
         "protocol": protocol_facts(rules),
         "scans": len(tasks),
     }
+    reference = tasks[0].reference
+    if reference:
+        options["reference"] = sha256(Path(reference))
     record = provenance("batch", inputs={}, options=options)
     return record | {"inputs": {"scans": hashlib.sha256("\n".join(keys).encode()).hexdigest()}}
 

@@ -47,12 +47,14 @@ class Task:
     output : folder of the whole batch
     scheme : of label maps that name none
     protocol : name or file of the protocol; empty for the default
+    reference : file of reference values; empty for none
     """
 
     case: Case
     output: str
     scheme: str = "totalsegmentator"
     protocol: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,7 @@ def _measure(task: Task, key: str, staging: Path) -> int:
         subject=replace(case.subject, id=case.subject.id or key),
         session=case.session,
         protocol=task.protocol or None,
+        reference=Path(task.reference) if task.reference else None,
     )
     return len(result.measurements)
 
@@ -298,12 +301,13 @@ def _inputs(task: Task) -> dict[str, Path]:
         "labels": task.case.labels,
         "scheme": task.case.scheme or task.scheme,
         "protocol": task.protocol,
+        "reference": task.reference,
     }
-    # Schemes and protocols are names as often as files.
+    # Schemes and protocols are names as often as files; a reference is a file.
     return {
         role: Path(text)
         for role, text in roles.items()
-        if text and (role in {"image", "labels"} or Path(text).is_file())
+        if text and (role not in {"scheme", "protocol"} or Path(text).is_file())
     }
 
 

@@ -99,17 +99,29 @@ def user_scores(table: pd.DataFrame, *, name: str) -> Scores:
             curve = reference_curve(rows.sort_values("age"), population)
             found.by_age.setdefault(str(region), {})[str(sex)] = curve
             continue
-        if len(rows) > 1:
-            raise InputError(f"{name} has {len(rows)} rows of {region} without an age; keep one")
-        # A curve of one age is read by the same checks as one of many.
-        one = reference_curve(rows.assign(age=0.0), population)
-        found.young.setdefault(str(region), {})[str(sex)] = YoungReference(
-            population=population,
-            skewness=float(one.skewness[0]),
-            median=float(one.median[0]),
-            variation=float(one.variation[0]),
-        )
+        found.young.setdefault(str(region), {})[str(sex)] = young_reference(rows, population)
     return found
+
+
+def young_reference(rows: pd.DataFrame, population: Population) -> YoungReference:
+    """Young adults from the one row without an age that a table has of them.
+
+    Parameters
+    ----------
+    rows : with mean and sd, or l, m and s, see `reference_curve`
+    population : whom they describe
+
+    Raises
+    ------
+    InputError : more rows than one, or what makes no reference.
+    """
+    if len(rows) > 1:
+        raise InputError(
+            f"{population.name} has {len(rows)} rows of {population.region} without an age; "
+            "keep one"
+        )
+    # A curve of one age is read by the same checks as one of many.
+    return reference_curve(rows.assign(age=0.0), population).young(age=0.0)
 
 
 def with_scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from enthesis.pipeline.measure_doubts import (
 from enthesis.pipeline.measure_muscles import measure_muscles, stamped
 from enthesis.pipeline.measure_protocol import USUAL, Protocol
 from enthesis.pipeline.measure_vertebrae import measure_vertebrae
-from enthesis.pipeline.segment import segmented
+from enthesis.pipeline.reference_scores import AgainstReference
 from enthesis.records import Finding, Measurement, Subject, long_table
 from enthesis.regions import VertebralBody
 
@@ -45,6 +44,7 @@ class ScanResult:
     bodies : vertebral bodies by level, which say on what slices was measured
     rules : the protocol by which muscles and vertebrae were measured
     calibrated : the line from HU to bone density, where there was a phantom
+    against : scores by a reference, where one was given
     """
 
     subject: Subject
@@ -53,6 +53,7 @@ class ScanResult:
     bodies: dict[str, VertebralBody]
     rules: Protocol = USUAL
     calibrated: Calibrated | None = None
+    against: AgainstReference | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -75,6 +76,7 @@ class ScanResult:
             },
             "protocol": protocol_facts(self.rules),
             "calibration": self.calibrated.to_dict() if self.calibrated else None,
+            "reference": self.against.to_dict() if self.against else None,
             "flags": list(self.flags),
             "findings": [finding.to_dict() for finding in self.findings],
             "measurements": [
@@ -170,50 +172,60 @@ def measure(
 
 def read_scan(
     image: Path,
-    labels: Path | None,
+    labels: Path,
     *,
     scheme: str | Path,
     series: str | None = None,
     holds: str | None = None,
     echoes: bool = False,
-    levels: Mapping[str, float] | None = None,
 ) -> tuple[Image, LabelMap]:
-    """Read a scan and its labels, or find its regions where no labels are given.
+    """Read a scan and its labels.
 
     Parameters
     ----------
     image : NIfTI file, DICOM file or folder of a CT or MR series
-    labels : label NIfTI, or a folder of one mask a region; None to have them found
+    labels : label NIfTI, or a folder of one mask a region
     scheme : a name of `read.SCHEMES`, or a file that names the numbers
-    series : which series, where a folder holds several
-    holds : what the voxels of a NIfTI file hold, a key of `quantities`; by the scheme if not given:
-        signal where that is of MR, else HU
-    echoes : `image` is a multi-echo scan; its fat fraction is made and measured
-    levels : level → height in the scan of a point of that body, mm, where labels are to be found
+    series, holds, echoes : see `read_image`
 
     Raises
     ------
     InputError : unreadable or unusable input.
     """
-    if levels and labels is not None:
-        raise InputError("levels are set where labels are to be found; the given ones name theirs")
+    scan = read_image(image, scheme=scheme, series=series, holds=holds, echoes=echoes)
+    return scan, read.labels(labels, scheme, like=scan)
+
+
+def read_image(
+    image: Path,
+    *,
+    scheme: str | Path,
+    series: str | None = None,
+    holds: str | None = None,
+    echoes: bool = False,
+) -> Image:
+    """Read a scan.
+
+    Parameters
+    ----------
+    image : NIfTI file, DICOM file or folder of a CT or MR series
+    scheme : of its labels
+    series : which series, where a folder holds several
+    holds : what the voxels of a NIfTI file hold, a key of `quantities`; by the scheme if not given:
+        signal where that is of MR, else HU
+    echoes : `image` is a multi-echo scan; its fat fraction is made and measured
+
+    Raises
+    ------
+    InputError : unreadable or unusable input.
+    """
     if echoes:
         separated = maps.fat_water(read.echoes(image, series=series))
         share = separated.fat_fraction
         source = replace(share.source, flags=(*share.source.flags, *separated.flags))
-        scan = replace(share, source=source)
-        return scan, _labels(labels, scheme, scan, levels)
+        return replace(share, source=source)
     quantity = holds or ("signal" if scheme in read.MR_SCHEMES else None)
-    scan = read.image(image, quantity=quantity, series=series)
-    return scan, _labels(labels, scheme, scan, levels)
-
-
-def _labels(
-    labels: Path | None, scheme: str | Path, scan: Image, levels: Mapping[str, float] | None
-) -> LabelMap:
-    if labels is None:
-        return segmented(scan, levels=levels).flagged_labels()
-    return read.labels(labels, scheme, like=scan)
+    return read.image(image, quantity=quantity, series=series)
 
 
 def protocol_facts(rules: Protocol) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from enthesis import read
@@ -13,13 +14,14 @@ from enthesis.pipeline.measure import (
     ScanResult,
     measure,
     protocol_facts,
-    read_scan,
+    read_image,
 )
 from enthesis.pipeline.measure_protocol import USUAL
 from enthesis.pipeline.measure_protocol import protocol as read_protocol
 from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
+from enthesis.pipeline.reference_scores import against_reference, reference_table
 from enthesis.pipeline.scan_page import scan_page
-from enthesis.pipeline.segment import told_levels
+from enthesis.pipeline.segment import SegmentedScan, segmented, told_levels
 from enthesis.records import Subject
 from enthesis.report import page
 
@@ -35,6 +37,7 @@ def measure_files(
     echoes: bool = False,
     protocol: str | Path | None = None,
     calibrate: Path | None = None,
+    reference: Path | None = None,
     sr: bool = False,
     levels: Iterable[str] = (),
     subject: Subject = ANYBODY,
@@ -57,6 +60,7 @@ def measure_files(
     protocol : a name of `measure_protocol.SHIPPED` or a TOML file; the usual rules if not given
     calibrate : certificate of the phantom under the body, TOML; the HU are calibrated to density by
         its rods, and density of vertebral bodies is measured too
+    reference : table of reference values, see `reference_table`; what it has is scored
     sr : write measurements.dcm too, a DICOM SR that refers to the slices of a DICOM scan
     levels : where no labels are given, levels that are known, each as ``L4=<height in mm>``
     subject : the study's code, sex, height and weight as known
@@ -73,25 +77,30 @@ def measure_files(
             f"a DICOM report refers to the slices of a DICOM scan, and {image.name!r} is NIfTI; "
             "name the DICOM folder or leave the report out"
         )
+    told = told_levels(levels)
+    if told and labels is not None:
+        raise InputError("levels are set where labels are to be found; the given ones name theirs")
+    norms = None if reference is None else reference_table(reference)
     certificate = None if calibrate is None else rod_phantom(calibrate)
     announce("Reading the scan and its labels" if labels else "Finding the regions of the scan")
     if holds is None and rules.image and rules.image != "hounsfield":
         holds = rules.image
-    scan, regions = read_scan(
-        image,
-        labels,
-        scheme=scheme,
-        series=series,
-        holds=holds,
-        echoes=echoes,
-        levels=told_levels(levels),
-    )
+    scan = read_image(image, scheme=scheme, series=series, holds=holds, echoes=echoes)
+    found: SegmentedScan | None = None
+    if labels is None:
+        found = segmented(scan, levels=told)
+        regions = found.flagged_labels()
+    else:
+        regions = read.labels(labels, scheme, like=scan)
     line = None
     if certificate is not None:
         announce("Finding the rods of the phantom")
         line = calibrated(scan, certificate)
     announce("Measuring")
     result = measure(scan, regions, subject=subject, rules=rules, calibrated=line)
+    if norms is not None:
+        against = against_reference(result.measurements, norms, subject=subject, image=scan)
+        result = replace(result, against=against)
     options = {
         "labels": regions.origin,
         "levels": list(levels),
@@ -114,6 +123,8 @@ def measure_files(
         inputs["scheme"] = Path(scheme)
     if calibrate is not None:
         inputs["calibrate"] = calibrate
+    if reference is not None:
+        inputs["reference"] = reference
     record = provenance("measure", inputs=inputs, options=options)
     announce("Drawing the report")
     with output_folder(output) as folder:
@@ -123,5 +134,6 @@ def measure_files(
         (folder / "provenance.json").write_text(json_text(record), encoding="utf-8")
         if sr:
             read.write_sr(result.measurements, image, folder / "measurements.dcm", series=series)
-        page.write(scan_page(scan, regions, result, provenance=record), folder / "report.html")
+        drawn = scan_page(scan, regions, result, found=found, provenance=record)
+        page.write(drawn, folder / "report.html")
     return result

@@ -10,6 +10,9 @@ from enthesis.image import Image, LabelMap
 from enthesis.muscle.tissue_maps import MAPS
 from enthesis.pipeline.calibrated import Calibrated
 from enthesis.pipeline.measure import ScanResult
+from enthesis.pipeline.reference_section import reference_section
+from enthesis.pipeline.segment import SegmentedScan
+from enthesis.pipeline.segment_files import quality_table
 from enthesis.records import Measurement, long_table
 from enthesis.report import overlay, rods
 from enthesis.report.page import Page, Picture, Section
@@ -20,6 +23,11 @@ SEEN_FROM_THE_FEET = (
     "the patient's left is on the right."
 )
 
+
+FOUND_BY_ITSELF = (
+    "The regions were found by the program and confirmed by nobody. A score is the agreement of "
+    "two ways of finding a region, or of one with itself, not that with a person's outline."
+)
 
 THEMES = {
     "Size of muscles": {"area", "area_perpendicular", "obliquity", "volume", "volume_per_height"},
@@ -115,13 +123,24 @@ def _caption(m: Measurement) -> str:
     return theme + both
 
 
-def scan_sections(image: Image, labels: LabelMap, result: ScanResult) -> tuple[Section, ...]:
-    """Doubts, findings, pictures and tables of one scan."""
+def scan_sections(
+    image: Image, labels: LabelMap, result: ScanResult, *, found: SegmentedScan | None = None
+) -> tuple[Section, ...]:
+    """Doubts, findings, scores, pictures, quality and tables of one scan.
+
+    Parameters
+    ----------
+    image, labels : the scan and its regions
+    result : what was measured
+    found : how the regions were found, where the program did it
+    """
     sections = []
     if result.flags:
         sections.append(Section(title="To check first", text=result.flags))
     if result.findings:
         sections.append(Section(title="Findings", findings=result.findings))
+    if result.against:
+        sections.append(reference_section(result.against, age=result.subject.age))
     if result.calibrated:
         sections.append(_calibration(image, result.calibrated))
     pictures = _pictures(image, labels, result)
@@ -133,14 +152,24 @@ def scan_sections(image: Image, labels: LabelMap, result: ScanResult) -> tuple[S
                 pictures=pictures,
             )
         )
+    if found is not None:
+        quality = quality_table(found)
+        sections.append(
+            Section(title="Quality of the regions", text=(FOUND_BY_ITSELF,), tables=(quality,))
+        )
     sections.append(Section(title="Measurements", tables=tuple(scan_tables(result))))
     return tuple(sections)
 
 
 def scan_page(
-    image: Image, labels: LabelMap, result: ScanResult, *, provenance: dict[str, Any]
+    image: Image,
+    labels: LabelMap,
+    result: ScanResult,
+    *,
+    found: SegmentedScan | None = None,
+    provenance: dict[str, Any],
 ) -> Page:
-    """The report of one scan."""
+    """The report of one scan; `found` where the program found the regions by itself."""
     facts = {"Subject": result.subject.id or "not given", **_scan_facts(image)}
     for name, value in (
         ("Sex", result.subject.sex),
@@ -158,7 +187,7 @@ def scan_page(
         title="Muscle and bone on CT" if image.quantity == "hounsfield" else "Muscle and bone",
         subtitle="Measured by Enthesis from a scan and its label map",
         facts=facts,
-        sections=scan_sections(image, labels, result),
+        sections=scan_sections(image, labels, result, found=found),
         provenance=provenance,
     )
 
