@@ -14,7 +14,8 @@ from enthesis.phantom.geometry import Plane, SpineCurve, spine_curve
 from enthesis.phantom.muscles import Muscles, Streaks, muscle_pieces, sized_muscles
 from enthesis.phantom.spine import Box, Piece, Rough, spine_pieces
 from enthesis.phantom.texture import SmoothField, smooth_field
-from enthesis.phantom.trunk import Fields, trunk_pieces, vessel_pieces
+from enthesis.phantom.trunk import Fields, trunk_pieces
+from enthesis.phantom.vessels import vessel_pieces
 
 USUAL = ("T12", *LUMBAR_LEVELS, "S1")
 
@@ -81,7 +82,7 @@ class Scene:
             yield from _moved(muscle_pieces(part, self.muscles, self.body, self.streaks), box)
         box, part = _cut(plane, VESSEL_BOUNDS_MM)
         if part is not None:
-            yield from _moved(vessel_pieces(part, self.curve, self.body), box)
+            yield from _moved(vessel_pieces(part, self.curve, self.muscles, self.body), box)
         box, part = _cut(plane, BONE_BOUNDS_MM)
         if part is not None:
             yield from _moved(spine_pieces(part, self.curve, self.body, self.rough(part)), box)

@@ -1,4 +1,4 @@
-"""What surrounds the spine: skin, fat, abdominal wall, organs, vessels, ribs and pelvis."""
+"""What surrounds the spine: skin, fat, abdominal wall, organs, ribs and pelvis."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from enthesis.phantom.body import LumbarBody, Salt
 from enthesis.phantom.geometry import Plane, Reals, SpineCurve, bar, both, either, ellipse, within
 from enthesis.phantom.spine import CANCELLOUS_ARCH_HU, Box, Piece
 from enthesis.phantom.texture import SmoothField
+from enthesis.phantom.vessels import BLOOD_HU
 
 FASCIA_BACK_MM = -78.3
 """Fascia behind the middle of L3 in a body of usual size, mm."""
@@ -27,7 +28,7 @@ ROD_DENSITIES = (0.0, 50.0, 100.0, 150.0, 200.0)
 """Density of the salt in the rods, from the patient's left to the right, mg/cm3."""
 
 SKIN_HU, WALL_HU, TABLE_HU = 10.0, 54.0, -60.0
-LIVER_HU, SPLEEN_HU, KIDNEY_HU, BLOOD_HU, BOWEL_HU, GAS_HU = 60.0, 48.0, 33.0, 44.0, 32.0, -900.0
+LIVER_HU, SPLEEN_HU, KIDNEY_HU, BOWEL_HU, GAS_HU = 60.0, 48.0, 33.0, 32.0, -900.0
 VISCERAL_FAT_HU, ROD_BODY_HU = -102.0, -35.0
 
 
@@ -145,40 +146,6 @@ def trunk_pieces(
     yield from _kidneys(plane, curve, wobble)
     yield from _ribs(plane, curve, trunk, body)
     yield from _pelvis(plane, curve, trunk, body)
-
-
-def vessel_pieces(plane: Plane, curve: SpineCurve, body: LumbarBody) -> Iterator[Piece]:
-    """Aorta and inferior vena cava, down to where they divide at L4 and L5, and their branches."""
-    usual = np.linspace(0, 1, curve.middles.size)
-    fork = float(np.interp(4 / 6, usual, curve.middles)) - 8
-    vein_fork = float(np.interp(5 / 6, usual, curve.middles)) + 6
-    # The great vessels wind, more so in the old.
-    wind = np.float32(3.5) * np.sin(plane.s / 31 + 0.01 * body.body_height_mm[0])
-    down = np.clip(fork - plane.s, 0, None)
-    aorta = both(ellipse(plane.u + wind, plane.a, (-8, 29), (9.2, 9.2)), plane.s - np.float32(fork))
-    yield _vessel("aorta", aorta)
-    vein = ellipse(plane.u, plane.a, (17, 27), (12.5, 8.5))
-    yield _vessel("inferior_vena_cava", both(vein, plane.s - np.float32(vein_fork)))
-    for side, start in ((-1, -12.0), (1, -3.0)):
-        center = (start + side * 0.55 * down, 29 - 0.10 * down)
-        artery = ellipse(plane.u, plane.a, center, (6.5, 6.0))
-        yield _vessel("", both(artery, down - 0.5))
-    low = np.clip(vein_fork - plane.s, 0, None)
-    for side, start in ((-1, 6.0), (1, 20.0)):
-        center = (start + side * 0.6 * low, 24 - 0.12 * low)
-        branch = ellipse(plane.u, plane.a, center, (8.0, 6.0))
-        yield _vessel("", both(branch, low - 0.5), venous=True)
-
-
-def _vessel(region: str, depth: Reals, *, venous: bool = False) -> Piece:
-    venous = venous or region == "inferior_vena_cava"
-    return Piece(
-        region=region,
-        depth=depth,
-        tissue="blood",
-        hu=BLOOD_HU - 4 * venous,
-        contrast=0.6 if venous else 1.0,
-    )
 
 
 def extent(curve: SpineCurve, body: LumbarBody) -> tuple[tuple[float, float], ...]:
