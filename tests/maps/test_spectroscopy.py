@@ -49,6 +49,11 @@ def test_lipids_within_and_outside_fibres_are_told_apart():
     assert fit.imcl_fraction == pytest.approx(0.6, abs=1e-3)
     assert fit.emcl_fraction == pytest.approx(1.4, abs=1e-3)
     assert fit.lipid_fraction == pytest.approx(2.0, abs=1e-3)
+    whole, within, outside = fit.measurements(region="soleus", side="left")
+    assert (within.quantity, outside.quantity) == ("imcl_fraction", "emcl_fraction")
+    assert whole.value == pytest.approx(within.value + outside.value)
+    assert (within.side, within.method) == ("left", "spectrum, four Lorentzian peaks")
+    assert within.flags == fit.flags
 
 
 def test_noise_leaves_the_lipids_within_a_tenth():

@@ -15,7 +15,8 @@ from enthesis.muscle import (
     treat_edges,
     volumes_between,
 )
-from enthesis.muscle.area import LEFT_SCAN_FLAG
+from enthesis.muscle.area import FEW_PIXELS, FEW_PIXELS_FLAG, LEFT_SCAN_FLAG
+from enthesis.muscle.edges import share_inside
 from enthesis.muscle.levels import CLIPPED_FLAG
 from enthesis.phantom import lumbar_ct
 
@@ -82,6 +83,10 @@ def test_a_muscle_at_the_side_of_the_scan_is_flagged_there_only():
     voxels, bodies, _ = seen(image, labels)
     found = stretches(voxels, bodies, structures=["iliacus"], slices=["mid-body"])
     assert [CLIPPED_FLAG in s.flags for s in found] == [True, False]
+    across = areas_across(voxels, bodies, planes=["vertebra"], structures=["iliacus"])
+    assert [CLIPPED_FLAG in m.flags for m in across] == [True, True, False, False]
+    for m in volumes_between(voxels, bodies, structures=["iliacus"]):
+        assert m.flags == (CLIPPED_FLAG,)
 
 
 def test_ends_of_the_height_between_two_slices_count_by_their_share():
@@ -130,26 +135,61 @@ def test_a_muscle_too_small_to_trim_keeps_its_rim_and_says_so():
     assert "too small to treat its rim apart" in s.flags[-1]
 
 
-def rim_shared(mean, outside, *, side=10):
-    """A square muscle of which each edge voxel holds an eighth of what lies outside."""
-    image, labels = spine(multifidus_left=(MULTIFIDUS, 50))
-    share = np.full((side, side), 1.0)
-    share[[0, -1]] *= 7 / 8
-    share[:, [0, -1]] *= 7 / 8
+SHEET = (slice(26, 36), slice(0, 24), slice(0, 40))
+
+
+def rim_shared(mean, outside, **more):
+    """A muscle right across the scan, flat on two sides, where each takes an eighth of the other's
+    voxels."""
+    image, labels = spine(multifidus_left=(SHEET, 50), **more)
     values = np.full(image.shape, float(outside))
-    values[26:36, 2:12, :] = (share * mean + (1 - share) * outside)[:, :, None]
+    values[26:36] = mean
+    for own, other in ((26, 25), (35, 36)):
+        values[own] = (7 * mean + outside) / 8
+        values[other] = (7 * outside + mean) / 8
     fraction = Image(array=values, affine=image.affine, quantity="fat_fraction")
-    voxels, bodies, _ = seen(fraction, labels)
+    return fraction, labels
+
+
+def sheet(image, labels):
+    voxels, bodies, _ = seen(image, labels)
     return voxels, stretches(
         voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"]
     )
 
 
-def test_unmixing_takes_out_an_eighth_of_each_edge_voxel():
-    voxels, whole = rim_shared(20.0, 100.0)
+def test_a_voxel_at_an_even_edge_is_expected_to_lose_an_eighth():
+    inside = np.zeros((6, 4, 4), bool)
+    inside[:3] = True
+    expected = np.array([1, 1, 7 / 8, 1 / 8, 0, 0])
+    assert share_inside(inside) == pytest.approx(np.tile(expected[:, None, None], (1, 4, 4)))
+
+
+def test_edges_aslant_lose_what_points_spread_over_a_voxel_lose():
+    # Half-spaces of every direction and depth: the part of the voxels on either side that lies
+    # beyond, over the surface, is half the mean distance from the plane through a voxel's middle.
+    rng = np.random.default_rng(1)
+    place = np.stack(np.meshgrid(*[np.arange(16) - 7.5] * 3, indexing="ij"))
+    true, expected = 0.0, 0.0
+    points = rng.uniform(-0.5, 0.5, (400, 3))
+    for _ in range(60):
+        normal = rng.normal(size=3)
+        normal /= np.linalg.norm(normal)
+        depth = rng.uniform(-0.5, 0.5) - np.tensordot(normal, place, 1)
+        middle = (slice(3, -3),) * 3
+        inside = depth > 0
+        share = (depth[middle][..., None] + points @ normal > 0).mean(axis=-1)
+        true += (1 - share)[inside[middle]].sum()
+        expected += (1 - share_inside(inside)[middle])[inside[middle]].sum()
+    # What the faces around a voxel tell of the direction is right to some percent.
+    assert expected == pytest.approx(true, rel=0.05)
+
+
+def test_unmixing_takes_out_what_lies_outside():
+    voxels, whole = sheet(*rim_shared(20.0, 100.0))
     (inner,) = treat_edges(voxels, whole, how="unmixed")
-    assert whole[0].values.mean() > 23
-    assert inner.values == pytest.approx(np.full(100, 20.0))
+    assert whole[0].values.mean() == pytest.approx(22)
+    assert inner.values == pytest.approx(np.full(240, 20.0))
     assert inner.area == whole[0].area
     fat = fat_fractions([inner])[0]
     assert fat.value == pytest.approx(20)
@@ -157,27 +197,56 @@ def test_unmixing_takes_out_an_eighth_of_each_edge_voxel():
 
 
 def test_unmixing_changes_nothing_where_the_outside_is_alike():
-    voxels, whole = rim_shared(20.0, 20.0)
+    voxels, whole = sheet(*rim_shared(20.0, 20.0))
     (inner,) = treat_edges(voxels, whole, how="unmixed")
     assert inner.values == pytest.approx(whole[0].values)
 
 
 def test_unmixing_leaves_voxels_without_a_number_as_they_are():
-    voxels, whole = rim_shared(20.0, 100.0)
-    values = np.array(voxels.image((slice(0, 40), slice(0, 24), slice(0, 40))))
+    image, labels = rim_shared(20.0, 100.0)
+    values = np.array(image.array)
     values[30, 5] = np.nan
     values[25, 5] = np.nan
-    image, labels = spine(multifidus_left=(MULTIFIDUS, 50))
-    fraction = Image(array=values, affine=image.affine, quantity="fat_fraction")
-    voxels, bodies, _ = seen(fraction, labels)
-    whole = stretches(voxels, bodies, structures=["multifidus"], levels=["L3"], slices=["mid-body"])
+    image = Image(array=values, affine=image.affine, quantity="fat_fraction")
+    voxels, whole = sheet(image, labels)
     (inner,) = treat_edges(voxels, whole, how="unmixed")
     assert np.isnan(inner.values).sum() == 1
     assert np.nanmean(inner.values) == pytest.approx(20)
 
 
+def test_what_lies_hidden_between_two_muscles_is_not_taken_for_theirs():
+    # Fascia with fat, thinner than a voxel, lies between the two on their common border.
+    beside = (slice(36, 40), slice(0, 24), slice(0, 40))
+    image, labels = rim_shared(20.0, 100.0, erector_spinae_left=(beside, 50))
+    values = np.array(image.array)
+    values[36:] = 10.0
+    values[35:37] += 30.0
+    image = Image(array=values, affine=image.affine, quantity="fat_fraction")
+    voxels, whole = sheet(image, labels)
+    (inner,) = treat_edges(voxels, whole, how="unmixed")
+    assert inner.values == pytest.approx(np.full(240, 20.0))
+
+
+def test_cortex_is_hidden_on_ct_and_gives_no_signal_on_fat_fractions():
+    beside = (slice(36, 40), slice(0, 24), slice(0, 40))
+    image, labels = rim_shared(20.0, 100.0, sacrum=(beside, 300))
+    values = np.array(image.array)
+    values[34] = 36.0
+    at_bone = {}
+    for quantity in ("hounsfield", "fat_fraction"):
+        scanned = Image(array=values, affine=image.affine, quantity=quantity)
+        voxels, whole = sheet(scanned, labels)
+        (inner,) = treat_edges(voxels, whole, how="unmixed")
+        # Values run row by row: the last of each ten lies at the bone.
+        at_bone[quantity] = inner.values.reshape(24, 10)[:, -1]
+    # The mean of the neighbours further in, where the edge is hidden.
+    assert at_bone["hounsfield"] == pytest.approx(np.full(24, 36.0))
+    # Its own 30 less an eighth of the 100 outside, filled up with an eighth of the mean, 21.6.
+    assert at_bone["fat_fraction"] == pytest.approx(np.full(24, 30 - 12.5 + 21.6 / 8), abs=0.1)
+
+
 def test_unknown_edges_are_refused():
-    voxels, whole = rim_shared(20.0, 100.0)
+    voxels, whole = sheet(*rim_shared(20.0, 100.0))
     with pytest.raises(InputError, match="edges are not 'eroded'; known are: as labelled"):
         treat_edges(voxels, whole, how="eroded")
 
@@ -258,6 +327,42 @@ def test_an_oblique_spine_inflates_axial_areas_by_the_inverse_cosine():
         [expected, expected], rel=1e-4
     )
     assert found[1].value == pytest.approx(np.degrees(np.arctan(slope)))
+
+
+def test_the_mean_across_the_spine_is_of_the_body_s_height():
+    # A muscle that grows by a pixel a slice: its mean over ten slices is that of the middle.
+    image, labels = spine()
+    array = np.array(labels.array)
+    array[array == 1] = 0
+    for k in range(40):
+        array[0 : max(k - 20, 0), 0:2, k] = 1
+    grown = type(labels)(array=array, affine=labels.affine, names=labels.names)
+    voxels, bodies, _ = seen(image, grown)
+    found = areas_across(voxels, bodies, planes=["vertebra", "vertebra height"], levels=["L3"])
+    assert [m.quantity for m in found] == ["area_perpendicular", "obliquity", "area_perpendicular"]
+    # Slices 24 to 33, pixels in two rows.
+    assert found[2].value == pytest.approx(2 * np.mean(np.arange(24, 34) - 20))
+    assert found[2].method == "planes over the body's height, across the spine"
+
+
+def test_a_cut_of_few_pixels_says_what_their_grid_does_to_it():
+    voxels, bodies, _ = seen(*spine(multifidus_left=(MULTIFIDUS, 50)))
+    small, large = areas(stretches(voxels, bodies, levels=["L3"], slices=["mid-body"]))
+    assert small.flags == (FEW_PIXELS_FLAG,)
+    assert large.flags == ()
+
+
+def test_a_round_outline_of_44_pixels_is_counted_with_an_sd_of_three_percent():
+    # The formula behind the flag, by counting discs laid on the grid at random.
+    rng = np.random.default_rng(1)
+    i, j = np.indices((11, 11)) - 5
+    counts = [
+        np.count_nonzero((i - x) ** 2 + (j - y) ** 2 < FEW_PIXELS / np.pi)
+        for x, y in rng.uniform(-0.5, 0.5, (4000, 2))
+    ]
+    assert np.mean(counts) == pytest.approx(FEW_PIXELS, rel=0.005)
+    # A disc of one size comes and goes with its radius; the formula is the mean over sizes.
+    assert np.std(counts) / FEW_PIXELS == pytest.approx(0.03, abs=0.01)
 
 
 def test_a_plane_that_leaves_the_scan_within_a_muscle_has_no_area():

@@ -15,7 +15,7 @@ def body():
 
 
 def measured(image, labels):
-    """Area over the height, area across the spine and fat fraction, by muscle, side and level."""
+    """Areas over the height and across the spine, fat fraction, by muscle, side and level."""
     voxels = regions.labelled_voxels(image, labels)
     bodies = regions.vertebral_bodies(labels)
     whole = stretches(voxels, bodies, slices=["body height"])
@@ -25,7 +25,11 @@ def measured(image, labels):
         *areas_across(voxels, bodies, planes=["vertebra"]),
         *fat_fractions(inner),
     ]
-    return {(m.quantity, m.region, m.side, m.level): m.value for m in found}
+    values = {(m.quantity, m.region, m.side, m.level): m.value for m in found}
+    for m in areas_across(voxels, bodies, planes=["vertebra height"]):
+        if m.quantity == "area_perpendicular":
+            values["area_perpendicular_mean", m.region, m.side, m.level] = m.value
+    return values
 
 
 def truth(body, quantity):

@@ -66,6 +66,22 @@ def test_a_bent_spine_has_an_axis_of_its_own_at_each_level():
     assert slopes == pytest.approx([0.4, 0.0, -0.4], abs=0.02)
 
 
+def test_the_axis_at_the_ends_of_a_spine_follows_a_bend_that_grows():
+    # Five bodies on y = z^3 / 20000: dy/dz = 3 z^2 / 20000, 0.54 at z = 60 and 0.24 at -40.
+    array = np.zeros((7, 40, 140), np.uint8)
+    heights = (60, 35, 10, -15, -40)
+    for number, z in enumerate(heights, start=1):
+        for slab in range(-5, 6):
+            y = 12 + (z + slab) ** 3 / 20000
+            array[2:5, round(y) - 2 : round(y) + 3, 70 + z + slab] = number
+    names = {n: f"vertebral_body_L{n}" for n in range(1, 6)}
+    labels = LabelMap(array=array, affine=grid(), names=names)
+    slopes = [axis[1] / axis[2] for axis in spine_axes(vertebral_bodies(labels), grid()).values()]
+    # Rows are whole: half of one in 25 mm moves a slope by 0.02, at an end by more. The parabola
+    # through three bodies would say 0.42 and 0.12 there.
+    assert slopes == pytest.approx([3 * z**2 / 20000 for z in heights], abs=0.05)
+
+
 def test_one_vertebra_alone_has_no_axis():
     _, labels = scan((9, 9, 9), {"vertebral_body_L3": ((slice(2, 7),) * 3, 1)})
     assert spine_axes(vertebral_bodies(labels), labels.affine) == {}
@@ -94,6 +110,26 @@ def test_a_plane_across_a_leaning_rod_cuts_its_own_area(spacing):
     assert axial.area / across.area == pytest.approx(1 / np.cos(np.deg2rad(20)), rel=0.03)
     assert across.tilt == pytest.approx(TILT_DEG, abs=0.5)
     assert across.whole
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 1.0, 3.0), (1.0, 0.5, 2.0)])
+def test_the_mean_of_planes_over_a_length_is_the_volume_between_its_ends(spacing):
+    voxels, bodies = leaning(spacing=spacing, side=20.0)
+    point, axis = muscle_axis(voxels, 1, bodies["L2"].middle)
+    mean = cut(voxels, 1, point=point, normal=axis, thickness=30.0)
+    # Twenty planes in place of one: the grid's steps on every edge average out.
+    assert mean.area == pytest.approx(400, rel=0.02)
+    assert mean.tilt == pytest.approx(TILT_DEG, abs=0.5)
+
+
+def test_a_length_within_a_slice_counts_that_slice():
+    image, labels = scan((9, 9, 9), {"psoas_major_left": ((slice(2, 5), slice(2, 6), [3, 4]), 1)})
+    voxels, up = labelled_voxels(image, labels), np.array([0.0, 0.0, 1.0])
+    thin = cut(voxels, 1, point=np.array([0.0, 0.0, 3.0]), normal=up, thickness=0.5)
+    over = cut(voxels, 1, point=np.array([0.0, 0.0, 3.5]), normal=up, thickness=4.0)
+    assert thin.area == pytest.approx(12)
+    # Two slices of the four.
+    assert over.area == pytest.approx(6)
 
 
 def test_a_plane_that_is_a_slice_counts_its_pixels():

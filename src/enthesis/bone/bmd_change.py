@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from enthesis.errors import InputError
 from enthesis.records import Measurement
@@ -82,7 +82,7 @@ def least_significant_change(
         raise InputError(f"each visit has one scan or more, got {min(n_first, n_last)}")
     if not 0 < level < 1:
         raise InputError(f"level lies between 0 and 1, got {level:g}")
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(special.ndtri((1 + level) / 2))
     return z * precision_error * math.sqrt(1 / n_first + 1 / n_last)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.stats import gamma
+from scipy.special import gammainccinv
 
 from enthesis.errors import InputError
 from enthesis.image import Echoes, Image
@@ -215,7 +215,7 @@ def _noise_energy(array: NDArray[np.generic], energy: NDArray[np.float32], dim: 
     magnitudes = np.abs(array.reshape(-1, n)[chosen])
     if np.median(magnitudes.std(axis=1) / magnitudes.mean(axis=1)) < NOISY:
         return 0.0
-    return float(np.exp(peak) / n * gamma.isf(NOISE_TAIL, n))
+    return float(np.exp(peak) / n * gammainccinv(n, NOISE_TAIL))
 
 
 def _runs_backwards(problem: Problem) -> bool:

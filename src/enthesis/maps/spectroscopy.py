@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from enthesis.errors import InputError
+from enthesis.records import Measurement
 
 WATER_PPM = 4.7
 """Chemical shift of water at body temperature, ppm."""
@@ -66,6 +67,34 @@ class Spectrum:
     residual: float
     method: str
     flags: tuple[str, ...] = ()
+
+    def measurements(
+        self, *, region: str, side: str = "", level: str = ""
+    ) -> tuple[Measurement, ...]:
+        """``lipid_fraction`` and, of muscle, ``imcl_fraction`` and ``emcl_fraction``, %.
+
+        Parameters
+        ----------
+        region, side, level : where the voxel of the spectrum lay
+        """
+        shares = {
+            "lipid_fraction": self.lipid_fraction,
+            "imcl_fraction": self.imcl_fraction,
+            "emcl_fraction": self.emcl_fraction,
+        }
+        return tuple(
+            Measurement(
+                quantity=name,
+                value=value,
+                region=region,
+                side=side,
+                level=level,
+                method=f"spectrum, {self.method}",
+                flags=self.flags,
+            )
+            for name, value in shares.items()
+            if value is not None
+        )
 
 
 def marrow_fat_fraction(

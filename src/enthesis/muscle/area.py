@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enthesis.errors import InputError
-from enthesis.muscle.levels import ABSENT_FLAG, BODY_CUT_FLAG, BODY_HEIGHT, Stretch
+from enthesis.muscle.levels import (
+    ABSENT_FLAG,
+    BODY_CUT_FLAG,
+    BODY_HEIGHT,
+    CLIPPED_FLAG,
+    Stretch,
+    clipped,
+)
 from enthesis.records import Measurement
 from enthesis.regions import (
     EDGE_FLAG,
@@ -26,9 +33,13 @@ from enthesis.regions import (
 PLANES = {
     "slices": "axial plane through mid-body, between its two nearest slices",
     "vertebra": "plane through mid-body, across the spine",
+    "vertebra height": "planes over the body's height, across the spine",
     "muscle": "plane through the muscle at mid-body, across its own axis",
 }
 """Planes that need not be a slice of the scan, and their words in a method."""
+
+ACROSS_SPINE = frozenset({"vertebra", "vertebra height"})
+"""Planes at right angles to the spine's axis."""
 
 STEEP_DEG = 30.0
 """Angle between an axis and the scan's own from which it is flagged, degrees.
@@ -36,6 +47,13 @@ STEEP_DEG = 30.0
 There the outline of a compartment turns more than its fibres do: the erector spinae ends at L5 by
 becoming thinner from behind, and its line of centroids leans forwards.
 """
+
+FEW_PIXELS = 44
+"""Pixels below which the grid alone gives the area of even a round outline a standard deviation of
+more than 3%: sqrt(0.0724 * 3.54 * sqrt(n)) / n (Gundersen and Jensen 1987,
+doi:10.1111/j.1365-2818.1987.tb02837.x)."""
+
+FEW_PIXELS_FLAG = f"fewer than {FEW_PIXELS} pixels: their grid alone moves the area by over 3% (SD)"
 
 LEFT_SCAN_FLAG = "the plane leaves the scan within the muscle: its area there cannot be measured"
 
@@ -52,7 +70,7 @@ def areas(stretches: Iterable[Stretch]) -> list[Measurement]:
     """
     return [
         replace(
-            s.measurement("area", s.area),
+            s.measurement("area", s.area, flags=_few_pixels(s)),
             method=f"mean of {s.slices}" if s.slices == BODY_HEIGHT else s.slices,
         )
         for s in stretches
@@ -73,15 +91,17 @@ def areas_across(
     ----------
     voxels : labelled voxels of the scan
     bodies : vertebral bodies of the same label map, by level
-    planes : keys of `PLANES`: "vertebra" and "muscle" correct for obliquity; "slices" stays axial
-        and goes through the body's centroid even where that lies between two slices
+    planes : keys of `PLANES`: "vertebra" and "muscle" correct for obliquity; "vertebra height" is
+        the mean of the planes parallel to "vertebra" over the height of the body, the surer number
+        where voxels are coarse; "slices" stays axial and goes through the body's centroid even
+        where that lies between two slices
     structures, levels : all if empty
 
     Returns
     -------
     ``area_perpendicular`` and ``obliquity`` of each plane that is not axial, ``area`` of the one
-    that is. A level whose spine has no direction, for want of neighbours, is left out, as is a
-    muscle on fewer than three slices.
+    that is; one ``obliquity`` for both that lie across the spine. A level whose spine has no
+    direction, for want of neighbours, is left out, as is a muscle on fewer than three slices.
 
     Raises
     ------
@@ -97,7 +117,7 @@ def areas_across(
     if unknown:
         raise InputError(f"no plane named {unknown[0]!r}; known are: {', '.join(PLANES)}")
     found: list[Measurement] = []
-    axes = spine_axes(bodies, voxels.affine) if "vertebra" in planes else {}
+    axes = spine_axes(bodies, voxels.affine) if ACROSS_SPINE & set(planes) else {}
     for body in bodies.values():
         if levels and body.level not in levels:
             continue
@@ -107,6 +127,7 @@ def areas_across(
                 continue
             if not voxels.between(label, body.first, body.last).size:
                 continue
+            tilted = False
             for name in planes:
                 if name == "muscle":
                     line = muscle_axis(voxels, label, body.middle)
@@ -116,7 +137,10 @@ def areas_across(
                     line = (centre, axes[body.level]) if body.level in axes else None
                 if line is None:
                     continue
-                found += _across(voxels, label, body, name, line)
+                measured = _across(voxels, label, body, name, line)
+                if name in ACROSS_SPINE:
+                    measured, tilted = measured[:1] if tilted else measured, True
+                found += measured
     return found
 
 
@@ -169,6 +193,9 @@ def volumes_between(
         if structures and muscle.structure not in structures:
             continue
         volume = float(voxels.counts(label) @ share) * voxels.voxel_volume
+        flags = () if volume else (ABSENT_FLAG,)
+        if clipped(voxels, label, math.floor(bottom), math.ceil(top)):
+            flags = (CLIPPED_FLAG,)
         for quantity, value in (("volume", volume), ("volume_per_height", volume / height)):
             found.append(
                 Measurement(
@@ -177,10 +204,15 @@ def volumes_between(
                     region=muscle.structure,
                     side=muscle.side,
                     method=f"{where}, lower to upper end of the bodies",
-                    flags=() if volume else (ABSENT_FLAG,),
+                    flags=flags,
                 )
             )
     return found
+
+
+def _few_pixels(stretch: Stretch) -> tuple[str, ...]:
+    single = stretch.first == stretch.last
+    return (FEW_PIXELS_FLAG,) if single and 0 < stretch.values.size < FEW_PIXELS else ()
 
 
 def _across(
@@ -191,7 +223,12 @@ def _across(
     line: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> list[Measurement]:
     point, normal = line
-    seen = cut(voxels, label, point=point, normal=normal)
+    height = 0.0
+    if plane == "vertebra height":
+        # The end of a leaning body passes half of its largest axial cut at height times the cosine.
+        up = slice_normal(voxels.affine)
+        height = (body.top - body.bottom) * float(up @ voxels.affine[:3, 2] / abs(up @ normal))
+    seen = cut(voxels, label, point=point, normal=normal, thickness=height)
     flags = [BODY_CUT_FLAG] if body.cut else []
     if seen.tilt > STEEP_DEG:
         flags.append(f"the axis leans by {seen.tilt:.0f} degrees: check that it is the muscle's")
@@ -199,6 +236,10 @@ def _across(
         flags.append(LEFT_SCAN_FLAG)
     elif not seen.area:
         flags.append(ABSENT_FLAG)
+    elif not height and seen.area < FEW_PIXELS * voxels.pixel_area:
+        flags.append(FEW_PIXELS_FLAG)
+    if clipped(voxels, label, body.first, body.last):
+        flags.append(CLIPPED_FLAG)
     area = seen.area if seen.whole else math.nan
     numbers = {"area": area}
     if plane != "slices":

@@ -167,6 +167,21 @@ def together(found: Iterable[Stretch], groups: Mapping[str, Collection[str]]) ->
     ]
 
 
+def clipped(voxels: LabelVoxels, label: int, first: int, last: int) -> bool:
+    """Whether a region reaches the side of the scan on slices first..last, both included."""
+    i, j, _ = voxels.boxes[label]
+    at_side = [
+        (axis, edge)
+        for axis, part in enumerate((i, j))
+        for edge, there in ((0, part.start == 0), (-1, part.stop == voxels.shape[axis]))
+        if there and voxels.shape[axis] > 1
+    ]
+    if not at_side:
+        return False
+    mask, _ = voxels.mask(label, first, last)
+    return any(mask.take(edge, axis=axis).any() for axis, edge in at_side)
+
+
 _Place = tuple[str, int, int, float, float]
 
 
@@ -217,7 +232,7 @@ def _stretch(
     doubts = [*flags]
     if not values.size:
         doubts.append(ABSENT_FLAG)
-    if _clipped(voxels, label, first, last):
+    if clipped(voxels, label, first, last):
         doubts.append(CLIPPED_FLAG)
     return Stretch(
         muscle=voxels.regions[label],
@@ -242,20 +257,6 @@ def _mean_area(voxels: LabelVoxels, label: int, ends: tuple[float, float]) -> fl
     k = np.arange(box[2].start, box[2].start + counts.size)
     share = np.clip(np.minimum(k + 0.5, top) - np.maximum(k - 0.5, bottom), 0, 1)
     return float(counts @ share) / (top - bottom) * voxels.pixel_area
-
-
-def _clipped(voxels: LabelVoxels, label: int, first: int, last: int) -> bool:
-    i, j, _ = voxels.boxes[label]
-    at_side = [
-        (axis, edge)
-        for axis, part in enumerate((i, j))
-        for edge, there in ((0, part.start == 0), (-1, part.stop == voxels.shape[axis]))
-        if there and voxels.shape[axis] > 1
-    ]
-    if not at_side:
-        return False
-    mask, _ = voxels.mask(label, first, last)
-    return any(mask.take(edge, axis=axis).any() for axis, edge in at_side)
 
 
 def _joined_flags(some: list[Stretch], parts: Collection[str]) -> tuple[str, ...]:

@@ -213,6 +213,22 @@ IMAGING = (
         "Boesch 1997, doi:10.1002/mrm.1910370403",
     ),
     (
+        "imcl_fraction",
+        "%",
+        "IMCL fraction",
+        2,
+        "Area of the lipid peak within the muscle fibres over that of lipid and water.",
+        "Boesch 1997, doi:10.1002/mrm.1910370403",
+    ),
+    (
+        "emcl_fraction",
+        "%",
+        "EMCL fraction",
+        2,
+        "Area of the lipid peak outside the muscle fibres over that of lipid and water.",
+        "Boesch 1997, doi:10.1002/mrm.1910370403",
+    ),
+    (
         "apparent_diffusion",
         "mm2/s",
         "ADC",

@@ -18,6 +18,9 @@ MOST_OF_A_BODY = 0.6
 """Share of the height of the highest whole body that a cut one must have to show where the spine
 is; of a sliver the centroid may lie anywhere."""
 
+AT_AN_END = 5
+"""Bodies whose centroids show the spine's curve at the first and last of them."""
+
 MIN_SLICES = 3
 """Fewest slices that show a direction."""
 
@@ -60,10 +63,13 @@ def spine_axes(
 ) -> dict[str, Vector]:
     """Unit vector along the spine at each level, towards the head, (3,) in mm.
 
-    The tangent of the parabola through the centroids of three neighbouring bodies; of the straight
-    line where only two are labelled. Centroids hold their place within a fraction of a voxel, where
-    endplates come in steps of a slice. A body that the scan cuts off counts if most of it is there:
-    its centroid still lies on the line. The sacrum has no part in it: it bends away at once.
+    The tangent of the parabola through the centroids of the body and its two neighbours. At the
+    first and last body, where both lie to one side and a parabola cannot follow a bend that grows
+    along the spine, as lordosis does, of the cubic closest to the five nearest; with fewer than
+    five labelled of the parabola there too, with two of the straight line.
+    Centroids hold their place within a fraction of a voxel, where endplates come in steps of a
+    slice. A body that the scan cuts off counts if most of it is there: its centroid still lies on
+    the line. The sacrum has no part in it: it bends away at once.
     """
     bodies = {level: body for level, body in bodies.items() if not level.startswith("S")}
     heights = {level: body.top - body.bottom for level, body in bodies.items()}
@@ -78,9 +84,10 @@ def spine_axes(
     along = -np.concatenate([[0.0], steps.cumsum()])
     found = {}
     for n, level in enumerate(levels):
-        start = int(np.clip(n - 1, 0, max(len(levels) - 3, 0)))
-        some = slice(start, start + 3)
-        degree = min(2, centres[some].shape[0] - 1)
+        at_an_end = n in {0, len(levels) - 1} and len(levels) >= AT_AN_END
+        number, degree = (AT_AN_END, 3) if at_an_end else (3, min(2, len(levels) - 1))
+        start = int(np.clip(n - number // 2, 0, max(len(levels) - number, 0)))
+        some = slice(start, start + number)
         # Of each coordinate as a function of the length along the spine, its derivative here.
         slope = np.polyfit(along[some] - along[n], centres[some], degree)[degree - 1]
         found[level] = slope / np.linalg.norm(slope)
@@ -110,19 +117,23 @@ def muscle_axis(voxels: LabelVoxels, label: int, middle: int) -> tuple[Vector, V
     return point, axis / np.linalg.norm(axis)
 
 
-def cut(voxels: LabelVoxels, label: int, *, point: Vector, normal: Vector) -> Cut:
+def cut(
+    voxels: LabelVoxels, label: int, *, point: Vector, normal: Vector, thickness: float = 0.0
+) -> Cut:
     """What the plane through a point, at right angles to `normal`, cuts of one region.
 
     Parameters
     ----------
     point : (3,) mm
     normal : (3,) unit vector
+    thickness : mm; the area is the mean over this length along `normal`, half to either side
 
     Notes
     -----
     Each column of voxels across the slices counts by its two voxels nearest to the plane, in a
     straight line between them, and covers its base over the cosine of the tilt. On a plane that is
-    a slice of the scan this is the plain count of its pixels.
+    a slice of the scan this is the plain count of its pixels. With a thickness each voxel counts by
+    the part of its height that lies between the two ends.
     """
     across = normal @ voxels.affine[:3, :3]
     width = float(abs(across[2]))
@@ -133,19 +144,25 @@ def cut(voxels: LabelVoxels, label: int, *, point: Vector, normal: Vector) -> Cu
         + across[0] * np.arange(i.start, i.stop, dtype=np.float32)[:, None]
         + across[1] * np.arange(j.start, j.stop, dtype=np.float32)[None, :]
     ).astype(np.float32)
-    heights = -np.array([ij.min(), ij.max()]) / across[2]
+    reach = thickness / 2
+    heights = -np.array([ij.min() - reach, ij.max() + reach]) / across[2]
     first, last = int(np.floor(heights.min())) - 1, int(np.ceil(heights.max())) + 1
     mask, box = voxels.mask(label, first, last)
     far = ij[:, :, None] + np.float32(across[2]) * np.arange(
         box[2].start, box[2].stop, dtype=np.float32
     )
-    share = np.clip(1 - np.abs(far) / np.float32(width), 0, 1)
+    if thickness:
+        apart = (np.abs(far) - np.float32(reach)) / np.float32(width)
+        share = np.clip(np.float32(0.5) - apart, 0, min(1.0, thickness / width))
+        length = thickness
+    else:
+        share, length = np.clip(1 - np.abs(far) / np.float32(width), 0, 1), width
     tilt = np.arccos(np.clip(abs(normal @ slice_normal(voxels.affine)), 0, 1))
     # Where the region ends at the scan's first or last slice while the plane goes on, it is cut.
     top = voxels.shape[2] - 1
     lost = (k.start == 0 and heights.min() < 0) or (k.stop == top + 1 and heights.max() > top)
     return Cut(
-        area=float(share[mask].sum(dtype=np.float64)) * voxels.voxel_volume / width,
+        area=float(share[mask].sum(dtype=np.float64)) * voxels.voxel_volume / length,
         tilt=float(np.degrees(tilt)),
         whole=not lost,
     )
