@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from enthesis.image import Image, LabelMap
 from enthesis.read import image, labels
-from enthesis.segment.geometry import geometry_reading
+from enthesis.segment.geometry import GeometryReading, geometry_reading
 from enthesis.segment.network import WEIGHTS
 from enthesis.segment.network_reader import network_reading
 from enthesis.segment.quality import RegionQuality
@@ -134,7 +134,58 @@ def print_table(
         print(row)
 
 
-def perturbations(scan: Image) -> dict[str, Callable[[], Image]]:
+def print_attenuation(
+    found: LabelMap, masks: Masks, levels: Mapping[str, NDArray[np.bool_]], scan: Image
+) -> None:
+    """What the regions are measured for: marrow's attenuation, and the share of fat in muscle."""
+    ours = found_masks(found)
+    for level, slices in levels.items():
+        row = f"{level}:"
+        at = np.zeros(scan.shape, bool)
+        at[:, :, slices] = True
+        cores = []
+        for body in (ours["vertebral_body"], masks["vertebral_body"]):
+            deep = ndimage.distance_transform_edt(body & at, sampling=scan.spacing) > CORE_MM
+            cores.append(float(scan.array[deep].mean()))
+        row += f" marrow {cores[0]:.0f} HU ({cores[0] - cores[1]:+.1f})"
+        for name in ("deep_back_muscle", "psoas_major"):
+            fat = [
+                float(
+                    np.mean(
+                        scan.array[at & np.any([m[f"{name}_{side}"] for side in SIDES], axis=0)]
+                        < FAT_BELOW_HU
+                    )
+                )
+                for m in (ours, masks)
+            ]
+            row += f" | {name} {fat[0]:.1%} fat ({100 * (fat[0] - fat[1]):+.1f} points)"
+        print(row)
+
+
+CORE_MM, FAT_BELOW_HU = 6.0, -30.0
+
+SIDES = ("left", "right")
+
+
+def screwed(scan: Image, hu: NDArray[np.float32], bodies: NDArray[np.bool_]) -> Image:
+    """Four screws of 6 mm through the lower two bodies, from behind, as bright as metal."""
+    made = hu.copy()
+    parts, n_parts = ndimage.label(bodies)
+    middles = ndimage.center_of_mass(bodies, parts, range(1, n_parts + 1))
+    at = np.indices(scan.shape, np.float32)
+    for i, j, k in sorted(middles, key=lambda middle: middle[2])[:2]:
+        for side in (-1, 1):
+            x = (at[0] - i) * scan.spacing[0] - side * 14
+            z = (at[2] - k) * scan.spacing[2] - 4
+            behind = (j - at[1]) * scan.spacing[1]
+            made[(np.hypot(x, z) < 3) & (behind > -8) & (behind < 50)] = METAL_HU
+    return replace(scan, array=made)
+
+
+METAL_HU = 2800.0
+
+
+def perturbations(scan: Image, bodies: NDArray[np.bool_]) -> dict[str, Callable[[], Image]]:
     """The scan as it might have come from another scanner or patient."""
     rng = np.random.default_rng(0)
     hu = scan.array.astype(np.float32)
@@ -150,15 +201,45 @@ def perturbations(scan: Image) -> dict[str, Callable[[], Image]]:
             scan,
             array=ndimage.rotate(hu, TURN_DEG, axes=(0, 1), reshape=False, order=1, cval=-1000),
         ),
-        "slices of 6 mm": lambda: replace(
-            scan, array=ndimage.uniform_filter1d(hu, 2, axis=2, mode="nearest")
-        ),
+        "slices of 5 mm": lambda: thick(scan, hu),
+        "screws": lambda: screwed(scan, hu, bodies),
         "bone -80": lambda: replace(scan, array=np.where(hu > 100, np.maximum(hu - 80, 60), hu)),
         "field 180 mm": lambda: _cropped(scan, hu),
     }
 
 
-TURN_DEG = 20.0
+TURN_DEG, THICK_MM = 20.0, 5.0
+
+
+def _thick_middles(scan: Image) -> NDArray[np.float64]:
+    """Middles of thicker slices, in slices of the scan."""
+    step = THICK_MM / scan.spacing[2]
+    return (np.arange(int(scan.shape[2] / step)) + 0.5) * step - 0.5
+
+
+def thick(scan: Image, hu: NDArray[np.float32]) -> Image:
+    """The scan in slices of `THICK_MM`, each the mean of what it covers."""
+    half = THICK_MM / scan.spacing[2] / 2
+    total = np.concatenate([np.zeros((*hu.shape[:2], 1)), hu.cumsum(axis=2, dtype=float)], axis=2)
+    at = _thick_middles(scan) + 0.5
+    edges = [
+        ndimage.map_coordinates(
+            total, np.meshgrid(*(np.arange(n) for n in hu.shape[:2]), ends, indexing="ij"), order=1
+        )
+        for ends in (at - half, at + half)
+    ]
+    affine = scan.affine.copy()
+    affine[:, 2] *= THICK_MM / scan.spacing[2]
+    affine[:, 3] += scan.affine[:, 2] * _thick_middles(scan)[0]
+    return replace(
+        scan, array=((edges[1] - edges[0]) / (2 * half)).astype(np.float32), affine=affine
+    )
+
+
+def in_thick(scan: Image, masks: Masks) -> Masks:
+    """The reference on those slices."""
+    nearest = np.rint(_thick_middles(scan)).astype(int)
+    return {name: mask[:, :, nearest] for name, mask in masks.items()}
 
 
 def turned(masks: Masks) -> Masks:
@@ -190,6 +271,21 @@ def _cropped(scan: Image, hu: NDArray[np.float32]) -> Image:
     box = np.s_[max(i - half, 0) : i + half, max(j - half, 0) : j + half]
     kept[box] = hu[box]
     return replace(scan, array=kept)
+
+
+def names_at(geometry: GeometryReading) -> list[tuple[str, float]]:
+    """Levels that were named, with the height of their bodies' middles, mm."""
+    spine = geometry.spine
+    if spine is None:
+        return []
+    return [
+        (name, float(middle[2]))
+        for name, middle in zip(spine.levels.names, spine.centers_mm, strict=True)
+        if name
+    ]
+
+
+NEAR_MM = 8.0
 
 
 def flags(
@@ -243,24 +339,44 @@ def main() -> None:
             found = together(scan, network=one, geometry=other, outline=outline)
             print(f"\n{who}, outline along the {outline}; per level Dice, area, mean HU")
             print_table(found.labels, masks, levels, scan)
+            if outline == "fascia" and who == "together":
+                print_attenuation(found.labels, masks, levels, scan)
     print("\nlevels:", geometry.spine.levels if geometry.spine else "none")
     found = together(scan, network=network, geometry=geometry)
     rows = [("as it is", row) for row in flags(found.quality, found.labels, masks)]
     mr(folder, asked.network)
     if asked.perturbed:
-        given = {name: make() for name, make in perturbations(scan).items()}
+        as_it_is = {part: seen for _, (part, seen, _, _) in rows}
+        right = names_at(geometry)
+        bodies = ndimage.binary_erosion(masks["vertebral_body"])
+        given = {name: make() for name, make in perturbations(scan, bodies).items()}
         given["35 % fat"] = fatty(scan, masks)
         for name, moved in given.items():
+            geometry = geometry_reading(moved)
             found = together(
-                moved,
-                network=network_reading(moved, path=asked.network),
-                geometry=geometry_reading(moved),
+                moved, network=network_reading(moved, path=asked.network), geometry=geometry
             )
-            wanted = turned(masks) if name.startswith("turned") else masks
+            wanted = masks
+            if name.startswith("turned"):
+                wanted = turned(masks)
+            elif name.startswith("slices"):
+                wanted = in_thick(scan, masks)
+            named = names_at(geometry)
+            same = sum(
+                any(other == level and abs(z - at) < NEAR_MM for other, z in right)
+                for level, at in named
+            )
+            print(f"{name}: {same} of {len(named)} levels named as before")
             rows += [(name, row) for row in flags(found.quality, found.labels, wanted)]
         print("\nperturbed: Dice, score, sent to review")
         for name, (part, seen, score, review) in rows:
             print(f"{name:15s} {part:23s} {seen:.3f} {score:.2f} {'review' if review else ''}")
+        fallen = [
+            f"{part} ({name}, {as_it_is[part]:.2f} to {seen:.2f})"
+            for name, (part, seen, _, review) in rows
+            if seen < as_it_is[part] - 0.05 and not review
+        ]
+        print("fell by more than 0.05 and was not flagged:", "; ".join(fallen) or "none")
         bad = [review for _, (_, seen, _, review) in rows if seen < 0.8]
         good = [review for _, (_, seen, _, review) in rows if seen >= 0.8]
         print(f"below 0.80: {sum(bad)} of {len(bad)} flagged; others: {sum(good)} of {len(good)}")

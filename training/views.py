@@ -115,14 +115,22 @@ def _grid(matrix: np.ndarray, aim: np.ndarray, shape: torch.Size) -> Tensor:
 
 
 def _elastic(rng: np.random.Generator, shape: torch.Size) -> Tensor:
-    """Smooth random shifts within the plane, alike on all slices."""
-    knots = torch.tensor(rng.normal(0, rng.uniform(1, 4.5), (1, 2, 6, 8)), dtype=torch.float32)
-    shifts = functional.interpolate(
-        knots, size=(WINDOW[1], WINDOW[0]), mode="bicubic", align_corners=True
-    )[0]
+    """Smooth random shifts within the plane, alike on all slices.
+
+    Wide ones make a muscle flat or deep as a whole, as no two people's are alike; narrow ones
+    bend its border.
+    """
+    wide = _shifts(rng.normal(0, rng.uniform(1, 6), (1, 2, 3, 4)))
+    shifts = wide + _shifts(rng.normal(0, rng.uniform(1, 4.5), (1, 2, 6, 8)))
     half = torch.tensor([shape[2] * PIXEL_MM / 2, shape[1] * PIXEL_MM / 2])
     moved = shifts.permute(1, 2, 0) / half
     return functional.pad(moved, (0, 1))[None]
+
+
+def _shifts(knots: np.ndarray) -> Tensor:
+    size = (WINDOW[1], WINDOW[0])
+    given = torch.tensor(knots, dtype=torch.float32)
+    return functional.interpolate(given, size=size, mode="bicubic", align_corners=True)[0]
 
 
 def _sample(volume: Tensor, places: Tensor, mode: str) -> Tensor:
@@ -144,7 +152,9 @@ def _turned(angle: float, first: int, second: int) -> np.ndarray:
 
 def _ct_view(hu: Tensor, inside: Tensor, rng: np.random.Generator) -> Tensor:
     if rng.random() < 0.5:
-        hu = _crowded(hu, inside, rng, low=-120.0, high=130.0, dark=AIR_HU * 0.6)
+        # As bright as vessels with contrast medium, which may lie against the psoas.
+        bright = float(rng.choice([130.0, 240.0]))
+        hu = _crowded(hu, inside, rng, low=-120.0, high=bright, dark=AIR_HU * 0.6)
     hu = _blurred(hu, rng)
     hu = hu + float(rng.normal(0, 10))
     if rng.random() < 0.8:

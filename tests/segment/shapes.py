@@ -29,6 +29,6 @@ def whole(depths: dict[str, np.ndarray], reader: str = "reader 1") -> SignedDist
     return SignedDistances(
         shape=shape,
         affine=np.eye(4),
-        surfaces={name: Surface(box=box, depth=depth) for name, depth in depths.items()},
+        surfaces={name: Surface(box=box, read=depth.__getitem__) for name, depth in depths.items()},
         reader=reader,
     )

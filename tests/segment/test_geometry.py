@@ -11,9 +11,11 @@ from scipy import ndimage
 
 from enthesis.errors import InputError
 from enthesis.image import Image
-from enthesis.phantom import Phantom, lumbar_ct
+from enthesis.phantom import LumbarBody, Phantom, lumbar_ct
+from enthesis.phantom.geometry import spine_curve
 from enthesis.read import image, labels
 from enthesis.segment.geometry import GeometryReading, found_spine, geometry_reading
+from enthesis.segment.levels import CERTAIN
 
 LUMBAR = ("L1", "L2", "L3", "L4", "L5")
 
@@ -127,16 +129,83 @@ def test_a_level_where_no_body_is_is_refused(body: Phantom):
         found_spine(body.image, levels={"L4": 5000.0})
 
 
-def test_without_the_sacrum_no_level_is_named(body: Phantom, reading: GeometryReading):
+RIB_MM = ((23, -24, 4), (34, -33, 1), (48, -42, -5), (64, -46, -14), (80, -44, -25), (95, -34, -37))
+"""A rib's way, mm beside and in front of the middle line of the bodies and above its vertebra's
+middle: those of the simulated body begin beside the spine, not at it."""
+
+
+def with_lowest_ribs(body: Phantom) -> Image:
+    """The scan with ribs that begin at T12."""
+    curve = spine_curve(body.body)
+    array = body.image.array.astype(np.float32)
+    into = np.linalg.inv(body.image.affine)
+    steps = np.linspace(0, len(RIB_MM) - 1, 120)
+    m, a, up = (np.interp(steps, range(len(RIB_MM)), way) for way in np.transpose(RIB_MM))
+    for side in (-1.0, 1.0):
+        points = np.column_stack(curve.place(side * m, a, float(curve.middles[0]) + up))
+        near = np.ones(array.shape, bool)
+        near[tuple(np.round(points @ into[:3, :3].T + into[:3, 3]).astype(int).T)] = False
+        away = ndimage.distance_transform_edt(near, sampling=body.image.spacing)
+        array[away < 5] = 350
+    return replace(body.image, array=array)
+
+
+def between(scan: Image, low: int, high: int | None) -> Image:
+    """The scan without what lies below and above two slices."""
+    affine = np.array(scan.affine)
+    affine[:3, 3] += affine[:3, 2] * low
+    return replace(scan, array=scan.array[:, :, low:high], affine=affine)
+
+
+def test_without_sacrum_and_ribs_no_level_is_named(body: Phantom, reading: GeometryReading):
     assert reading.spine is not None
     planes = {plane.name: plane.slice_index for plane in reading.spine.body_planes(body.image)}
-    cut = planes["L4"]
-    affine = np.array(body.image.affine)
-    affine[:3, 3] += affine[:3, 2] * cut
-    spine = found_spine(replace(body.image, array=body.image.array[:, :, cut:], affine=affine))
+    spine = found_spine(between(body.image, planes["L5"], planes["L1"]))
     assert spine is not None
     assert not spine.levels.known
     assert "set a level by hand" in spine.levels.reason
+
+
+def test_without_the_sacrum_levels_are_counted_from_the_lowest_ribs(
+    body: Phantom, reading: GeometryReading
+):
+    assert reading.spine is not None
+    planes = {plane.name: plane for plane in reading.spine.body_planes(body.image)}
+    spine = found_spine(between(with_lowest_ribs(body), planes["L5"].slice_index, None))
+    assert spine is not None
+    assert "counted downwards from the lowest ribs" in spine.levels.reason
+    assert spine.levels.confidence < 0.8
+    heights = dict(zip(spine.levels.names, spine.centers_mm[:, 2], strict=True))
+    for level in ("L1", "L2", "L3", "L4"):
+        # Less than half a vertebra: no neighbour has taken the name.
+        assert heights[level] == pytest.approx(planes[level].center[2], abs=12)
+
+
+def test_ribs_above_five_lumbar_vertebrae_make_their_levels_surer(
+    body: Phantom, reading: GeometryReading
+):
+    assert reading.spine is not None
+    spine = found_spine(with_lowest_ribs(body))
+    assert spine is not None
+    assert spine.levels.names == reading.spine.levels.names
+    assert spine.levels.confidence == CERTAIN
+
+
+@pytest.mark.parametrize("n_lumbar", [4, 6])
+def test_four_or_six_lumbar_vertebrae_are_noticed(n_lumbar: int):
+    # Coarse voxels are enough to see ribs and sacrum, and quick.
+    body = lumbar_ct(
+        LumbarBody(n_lumbar=n_lumbar), spacing_mm=(3.0, 3.0, 3.0), rng=np.random.default_rng(8)
+    )
+    scan = with_lowest_ribs(body)
+    spine = found_spine(scan)
+    assert spine is not None
+    assert not spine.levels.known
+    assert f"{n_lumbar} vertebrae without ribs lie between the sacrum" in spine.levels.reason
+    sacrum, lowest = spine.centers_mm[:2, 2]
+    told = found_spine(scan, levels={"S1": sacrum, f"L{n_lumbar}": lowest})
+    assert told is not None
+    assert told.levels.names[:2] == ("S1", f"L{n_lumbar}")
 
 
 def test_water_holds_no_spine():

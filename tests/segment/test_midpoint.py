@@ -24,7 +24,7 @@ def column(radius: float) -> np.ndarray:
 
 def kept(depth: np.ndarray) -> Surface:
     i, j, k = depth.shape
-    return Surface(box=(slice(0, i), slice(0, j), slice(0, k)), depth=depth)
+    return Surface(box=(slice(0, i), slice(0, j), slice(0, k)), read=depth.__getitem__)
 
 
 def test_the_midpoint_lies_half_way_between_fat_and_lean_muscle():

@@ -24,8 +24,9 @@ from enthesis.segment.geometry_frame import (
     straight_index,
 )
 from enthesis.segment.geometry_muscles import posterior_compartments, psoas, slice_midpoint
+from enthesis.segment.geometry_ribs import rib_heights
 from enthesis.segment.geometry_turned import TurnedSlices, turned_slices
-from enthesis.segment.levels import COUNTED_UPWARDS, proposed_levels, told_levels
+from enthesis.segment.levels import proposed_levels, told_levels
 from enthesis.segment.resample import resampled, size_at
 from enthesis.segment.spine import Spine, spine_of
 
@@ -141,7 +142,8 @@ def _seen(image: Image, levels: Mapping[str, float] | None) -> _Seen | None:
     slices = turned_slices(hu, path, WORKING_MM)
     discs = np.array([disc.along for disc in column.discs])
     crest = frame.along(crest_height(slices), WORKING_MM)
-    proposal = proposed_levels(ala_shares(straight, discs), discs, crest)
+    ribs = rib_heights(hu, frame, WORKING_MM)
+    proposal = proposed_levels(ala_shares(straight, discs), discs, crest, ribs)
     spine = spine_of(image, frame, column.discs, proposal, hu.shape, WORKING_MM)
     if levels:
         spine = replace(spine, levels=told_levels(spine.centers_mm[:, 2], levels))
@@ -180,11 +182,11 @@ def _column_depths(column: SpineColumn, spine: Spine) -> dict[str, NDArray[np.fl
     """Depth inside bodies, discs and canal on the spine's box of the working grid."""
     lines = np.arange(column.bodies.shape[3])
     reach = END_BODY_MM / STRAIGHT_MM
+    # Where no level is known the lowest body in view may be the sacrum.
+    sacral = 0 if spine.levels.sacrum is None else spine.levels.sacrum
     kept = []
     for n, body in enumerate(column.bodies):
-        if spine.levels.names[n].startswith("S") or (n == 0 and not spine.levels.known):
-            continue
-        if spine.levels.known and n < len(column.bodies) - 1 and not spine.levels.names[n]:
+        if n <= sacral:
             continue
         low = column.discs[n - 1].along if n else column.discs[0].along - reach
         high = column.discs[n].along if n < len(column.discs) else low + reach
@@ -193,11 +195,9 @@ def _column_depths(column: SpineColumn, spine: Spine) -> dict[str, NDArray[np.fl
             within &= (lines >= low) if n else (lines <= high)
             within &= (lines >= high - reach) if n == 0 else (lines <= low + reach)
         kept.append(np.where(within, body, -FAR_MM))
-    sacral = [n for n, name in enumerate(spine.levels.names) if name.startswith("S")]
-    first = sacral[-1] if sacral else 0
     found = {
         "vertebral_body": np.max(kept, axis=0),
-        "intervertebral_disc": column.between[first:].max(axis=0),
+        "intervertebral_disc": column.between[max(sacral, 0) :].max(axis=0),
         "spinal_canal": column.canal,
     }
     return {name: _sampled(depth, spine) for name, depth in found.items()}
@@ -221,22 +221,14 @@ def _sampled(depth: NDArray[np.float32], spine: Spine) -> NDArray[np.float32]:
 
 def _discs_above(spine: Spine, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """How many discs above the lumbosacral one each slice lies, as far as levels are known."""
-    middle, names = spine.frame.middle, spine.levels.names
+    middle, sacrum = spine.frame.middle, spine.levels.sacrum
     discs = np.array([disc.along for disc in spine.discs])
     along = np.interp(rows * WORKING_MM, middle[:, 2], np.arange(len(middle)))
     # Where no level is known the lowest disc in view is taken for the one above L5.
-    lowest = names.index("L5") - 1 if "L5" in names else _disc_below(names)
+    lowest = -1 if sacrum is None else sacrum
     gap = float(np.median(np.diff(discs)))
     places = np.concatenate([[discs[0] - gap], discs, [discs[-1] + gap]])
     return np.asarray(np.interp(along, places, np.arange(-1, len(discs) + 1)) - lowest)
-
-
-def _disc_below(names: tuple[str, ...]) -> int:
-    """Index that the lumbosacral disc has, or would have below those in view."""
-    for at, name in enumerate(names):
-        if name:
-            return at - 1 - (COUNTED_UPWARDS.index(name) - COUNTED_UPWARDS.index("L5"))
-    return -1
 
 
 def _around(depth: NDArray[np.float32]) -> Box:

@@ -129,6 +129,6 @@ def within_epimuscular_fat(
 
 def _value(image: Image, surfaces: Sequence[Surface], percentile: float) -> float:
     """Percentile of the image deep inside regions."""
-    found = [image.array[s.box][s.depth > CORE_MM] for s in surfaces]
+    found = [image.array[s.box][s.deeper_than(CORE_MM)] for s in surfaces]
     values = np.concatenate(found) if found else np.empty(0)
     return float(np.percentile(values, percentile)) if values.size >= FEWEST else math.nan

@@ -28,8 +28,6 @@ from enthesis.segment.resample import resampled, size_at
 
 WEIGHTS = Path(__file__).parent / "lumbar_network.onnx"
 
-SLICES_AT_ONCE = 4
-
 SMALLEST_FIELD_MM = 60.0
 """A scan narrower than this in the plane shows too little of a trunk to be read, mm."""
 
@@ -113,23 +111,22 @@ def _answers(session: Any, shown: NDArray[np.float32], *, is_ct: bool) -> NDArra
     stack = np.pad(stack, ((N_SLICES // 2, N_SLICES // 2), (0, 0), (0, 0)), mode="edge")
     flag = np.full((1, *stack.shape[1:]), float(is_ct), np.float32)
     margin = np.empty((len(CLASSES), n_i, n_j, n_k), np.float16)
-    for first in range(0, n_k, SLICES_AT_ONCE):
-        places = range(first, min(first + SLICES_AT_ONCE, n_k))
-        views = np.stack([np.concatenate([stack[p : p + N_SLICES], flag]) for p in places])
-        (logits,) = session.run(None, {"slices": views})
+    # One at a time: several are no faster, and the runtime keeps the memory that they took.
+    for k in range(n_k):
+        view = np.concatenate([stack[k : k + N_SLICES], flag])[None]
+        (logits,) = session.run(None, {"slices": view})
         # Left and right are one class: the mirrored view is a second opinion.
-        (mirrored,) = session.run(None, {"slices": np.ascontiguousarray(views[..., ::-1])})
-        logits = (logits + mirrored[..., ::-1]) / 2
-        cut = logits[:, :, before[0] : before[0] + n_j, before[1] : before[1] + n_i]
-        margin[:, :, :, places.start : places.stop] = _margins(cut).transpose(1, 3, 2, 0)
+        (mirrored,) = session.run(None, {"slices": np.ascontiguousarray(view[..., ::-1])})
+        logits = (logits + mirrored[..., ::-1])[0] / 2
+        cut = logits[:, before[0] : before[0] + n_j, before[1] : before[1] + n_i]
+        margin[..., k] = _margins(cut).transpose(0, 2, 1)
     return margin
 
 
 def _margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each class over the best other one, along the second axis."""
-    two = np.partition(logits, -2, axis=1)[:, -2:]
-    best, second = two[:, 1:], two[:, :1]
-    return np.where(logits == best, logits - second, logits - best)
+    """Each class over the best other one, along the first axis."""
+    second, best = np.partition(logits, -2, axis=0)[-2:]
+    return np.asarray(np.where(logits == best, logits - second, logits - best))
 
 
 @functools.cache

@@ -140,16 +140,16 @@ def _region(
         near = np.where(kept, near, np.minimum(near, 2 * UNSURE))
     steadiness = _steadiness(near)
     fine = 1 if wide else 2
-    step = odds.spacing_mm[0] / fine, odds.spacing_mm[1] / fine, odds.spacing_mm[2] / fine
+    step = odds.spacing_mm[0] / fine
     if fine > 1:
         size = fine * near.shape[0], fine * near.shape[1], fine * near.shape[2]
         # Between voxels the excess of probability runs straight, not the odds: these have no bound,
         # and the surer side would push the surface away.
-        near = resampled(np.tanh(near / 2), odds.spacing_mm, step, size)
+        near = resampled(np.tanh(near / 2), odds.spacing_mm, (step, step, step), size)
     depth = signed_distance(near >= _threshold(near, fine**3 * int(np.count_nonzero(coarse))), step)
     i, j, k = (slice(part.start * fine, part.stop * fine) for part in box)
     shape = fine * margin.shape[0], fine * margin.shape[1], fine * margin.shape[2]
-    return surface_on_scan(depth, (i, j, k), shape, step[0], image, whole_mm=wide), steadiness
+    return surface_on_scan(depth, (i, j, k), shape, step, image), steadiness
 
 
 def _threshold(values: NDArray[np.float32], n_inside: int) -> float:

@@ -16,21 +16,18 @@ def resampling(n_from: int, from_mm: float, n_to: int, to_mm: float) -> sparse.c
     on the line between its neighbours; beyond the ends the last value goes on.
     """
     at = (np.arange(n_to) - (n_to - 1) / 2) * to_mm / from_mm + (n_from - 1) / 2
-    half = max(to_mm / from_mm, 1.0) / 2
-    rows, columns, weights = [], [], []
-    for row, place in enumerate(at):
-        if half > 0.5:
-            first, last = int(np.floor(place - half + 0.5)), int(np.ceil(place + half - 0.5))
-            near = np.arange(first, last + 1)
-            share = np.minimum(near + 0.5, place + half) - np.maximum(near - 0.5, place - half)
-        else:
-            near = np.array([np.floor(place), np.floor(place) + 1])
-            share = 1 - np.abs(near - place)
-        share = np.maximum(share, 0)
-        columns.append(np.clip(near, 0, n_from - 1).astype(np.intp))
-        rows.append(np.full(near.size, row))
-        weights.append(share / share.sum())
-    entries = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
+    at, half = at[:, None], max(to_mm / from_mm, 1.0) / 2
+    if half > 0.5:
+        near = np.floor(at - half + 0.5) + np.arange(np.ceil(2 * half) + 1)
+        share = np.minimum(near + 0.5, at + half) - np.maximum(near - 0.5, at - half)
+    else:
+        near = np.floor(at) + np.arange(2)
+        share = 1 - np.abs(near - at)
+    weights = np.maximum(share, 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    columns = np.clip(near, 0, n_from - 1).astype(np.intp)
+    rows = np.repeat(np.arange(n_to), near.shape[1])
+    entries = weights.ravel(), (rows, columns.ravel())
     return sparse.coo_array(entries, shape=(n_to, n_from)).tocsr().astype(np.float32)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from enthesis.image import Image, LabelMap
-from enthesis.segment.distances import Box
+from enthesis.segment.distances import Box, slabs, whole_box
 from enthesis.segment.geometry_bodies import DiscPlane
 from enthesis.segment.geometry_frame import FRONT_MM, RIGHT_MM, STRAIGHT_MM, SpineFrame
-from enthesis.segment.levels import LevelProposal
+from enthesis.segment.levels import LevelProposal, body_middles
+from enthesis.segment.tissues import numbers_in
 
 BODY_FRONT_MM = 24.0
 """How far in front of the canal the middle of a lumbar body lies, mm."""
@@ -98,23 +100,20 @@ class Spine:
         """
         if not self.levels.known:
             return labels
-        array = labels.array.astype(np.uint16)
-        names = dict(labels.names)
+        array, names = labels.array.copy(order="K"), dict(labels.names)
         for number, name in labels.names.items():
             if name not in LEVELLED:
                 continue
-            voxels = np.nonzero(labels.array == number)
-            if not voxels[0].size:
-                continue
-            of_level = self._level_names(name, self._index(voxels, labels))
-            for level in sorted(set(of_level.tolist()) - {""}):
-                fresh = max(names) + 1
-                names[fresh] = level
-                inside = of_level == level
-                array[tuple(axis[inside] for axis in voxels)] = fresh
-        present = set(np.unique(array).tolist())
-        kept = {number: name for number, name in names.items() if number in present}
-        return _renumbered(array, kept, labels)
+            by_place = self._level_names(name)
+            fresh = dict(enumerate(sorted(set(by_place) - {""}), start=max(names) + 1))
+            names |= fresh
+            numbers = {level: n for n, level in fresh.items()}
+            table = np.array([numbers.get(level, number) for level in by_place], array.dtype)
+            for slab in slabs(whole_box(labels.shape)):
+                k, j, i = np.nonzero((labels.array[slab] == number).T)
+                voxels = i, j, k + slab[2].start
+                array[voxels] = table[self._place(name, *self._index(voxels, labels))]
+        return _renumbered(array, names, labels)
 
     def _index(
         self, voxels: tuple[NDArray[np.intp], ...], labels: LabelMap
@@ -132,26 +131,28 @@ class Spine:
         )
         return front, along
 
-    def _level_names(
-        self, name: str, index: tuple[NDArray[np.float64], NDArray[np.float64]]
-    ) -> NDArray[np.str_]:
-        front, along = index
-        tilts = np.tan(np.deg2rad([disc.tilt_deg for disc in self.discs]))
-        heights = np.array([disc.along for disc in self.discs])
+    def _level_names(self, name: str) -> list[str]:
+        """Names of a structure at each disc or body from feet to head; empty where unknown."""
         names = self.levels.names
         if name == "intervertebral_disc":
-            rise = (front - BODY_FRONT_MM)[None] / STRAIGHT_MM * tilts[:, None]
-            nearest = np.abs(heights[:, None] + rise - along).argmin(axis=0)
-            both = [
+            return [
                 f"{name}_{upper}_{lower}" if upper and lower else ""
                 for lower, upper in itertools.pairwise(names)
             ]
-            return np.asarray(np.array(both)[nearest])
+        return [f"{name}_{level}" if level and level != "S1" else "" for level in names]
+
+    def _place(
+        self, name: str, front: NDArray[np.float64], along: NDArray[np.float64]
+    ) -> NDArray[np.intp]:
+        """At which disc or body points lie, counted from the feet."""
+        tilts = np.tan(np.deg2rad([disc.tilt_deg for disc in self.discs]))
+        heights = np.array([disc.along for disc in self.discs])
+        if name == "intervertebral_disc":
+            rise = (front - BODY_FRONT_MM)[None] / STRAIGHT_MM * tilts[:, None]
+            return np.asarray(np.abs(heights[:, None] + rise - along).argmin(axis=0))
         drop = np.clip(-front * ARCH_DROP, 0, LOWEST_MM) / STRAIGHT_MM
         rise = np.clip(front - BODY_FRONT_MM, -BODY_FRONT_MM, None)[None] / STRAIGHT_MM
-        body = (along + drop > heights[:, None] + rise * tilts[:, None]).sum(axis=0)
-        single = [f"{name}_{level}" if level and level != "S1" else "" for level in names]
-        return np.asarray(np.array(single)[body])
+        return np.asarray((along + drop > heights[:, None] + rise * tilts[:, None]).sum(axis=0))
 
     def _plane(self, name: str, along: float, tilt_deg: float, image: Image) -> OrientedPlane:
         at = np.array([along])
@@ -217,10 +218,8 @@ def spine_of(
 
 def _body_middles(discs: tuple[DiscPlane, ...], n_lines: int) -> NDArray[np.float64]:
     """Index along the spine of the middle of each body."""
-    heights = np.array([disc.along for disc in discs])
-    gap = float(np.median(np.diff(heights)))
-    ends = [heights[0] - gap / 2], (heights[1:] + heights[:-1]) / 2, [heights[-1] + gap / 2]
-    return np.asarray(np.clip(np.concatenate(ends), 0, n_lines - 1))
+    middles = body_middles(np.array([disc.along for disc in discs]))
+    return np.asarray(np.clip(middles, 0, n_lines - 1))
 
 
 def _scan_index(point: NDArray[np.float64], image: Image, spine: Spine) -> NDArray[np.float64]:
@@ -233,15 +232,18 @@ def _scan_index(point: NDArray[np.float64], image: Image, spine: Spine) -> NDArr
     )
 
 
-def _renumbered(array: NDArray[np.uint16], names: Mapping[int, str], like: LabelMap) -> LabelMap:
-    """The map with numbers from 1 on."""
-    table = np.zeros(max(names, default=0) + 1, np.uint8)
-    for fresh, number in enumerate(names, start=1):
-        table[number] = fresh
+def _renumbered(array: NDArray[Any], names: Mapping[int, str], like: LabelMap) -> LabelMap:
+    """The map with the numbers that occur, from 1 on; the array is written to."""
+    present = numbers_in(array)
+    kept = {number: name for number, name in names.items() if number in present}
+    table = np.zeros(max(kept, default=0) + 1, array.dtype)
+    table[list(kept)] = np.arange(1, len(kept) + 1)
+    for slab in slabs(whole_box(like.shape)):
+        array[slab] = table[array[slab]]
     return LabelMap(
-        array=table[array],
+        array=array,
         affine=like.affine,
-        names=dict(enumerate(names.values(), start=1)),
+        names=dict(enumerate(kept.values(), start=1)),
         origin=like.origin,
         source=like.source,
     )

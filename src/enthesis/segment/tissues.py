@@ -47,7 +47,7 @@ def tissue_map(
     """
     if not {"skeletal_muscle", "subcutaneous_fat"} <= set(distances.surfaces):
         return None
-    labels = np.zeros(image.shape, np.uint8)
+    labels = np.zeros(image.shape, np.uint8, order="F")
     number = {name: i for i, name in enumerate(TISSUES, start=1)}
     for k in range(image.shape[2]):
         muscle, under_skin = (
@@ -78,7 +78,7 @@ def numbers_in(labels: NDArray[np.uint8]) -> set[int]:
     """The label numbers that occur, found slice by slice to spare memory."""
     found: set[int] = set()
     for k in range(labels.shape[2]):
-        found.update(np.flatnonzero(np.bincount(labels[:, :, k].ravel())).tolist())
+        found.update(np.flatnonzero(np.bincount(labels[:, :, k].ravel(order="K"))).tolist())
     return found
 
 

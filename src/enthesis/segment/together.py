@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from enthesis.anatomy import region
 from enthesis.errors import InputError
 from enthesis.image import Image, LabelMap
-from enthesis.segment.distances import SignedDistances, Surface
+from enthesis.segment.distances import SignedDistances, inside_box, shared_box, slabs, whole_box
 from enthesis.segment.fusion import Agreement, fused
 from enthesis.segment.geometry import GeometryReading
 from enthesis.segment.midpoint import Midpoint, fat_muscle_midpoint, within_epimuscular_fat
@@ -47,9 +46,9 @@ MUSCLES = (
     "psoas_major",
 )
 
-GEOMETRY_DRAWS = ("vertebral_body", "intervertebral_disc")
-"""Regions of a CT that geometry draws alone, the network agreeing or not: on a real scan the
-network counts the blurred endplates to the discs: those of its simulated bodies are brighter."""
+BONES_OF_GEOMETRY = ("vertebral_body", "intervertebral_disc")
+"""Regions of a CT of which geometry is the better reader: on a real scan the network counts the
+blurred endplates to the discs, those of its simulated bodies being brighter."""
 
 SPLIT_NOTE = (
     "the border between multifidus and erector spinae is experimental: no reference has proven it; "
@@ -112,21 +111,15 @@ def together(
     distances, agreement = _common(network, geometry)
     midpoint = _midpoint(image, distances)
     origin = f"automatic:{distances.reader}, outline along the {outline}"
-    array, names = _labels(distances)
+    labels = _labels(image, distances, origin)
     if outline == "muscle":
-        for number, name in names.items():
-            if name.rpartition("_")[0] in MUSCLES:
-                inside = array == number
-                array[inside & ~within_epimuscular_fat(inside, image, midpoint)] = 0
-    asked = {*names.values(), *(f"deep_back_muscle_{side}" for side in SIDES)}
+        labels = _without_epimuscular_fat(labels, image, midpoint)
+    asked = {*labels.names.values(), *(f"deep_back_muscle_{side}" for side in SIDES)}
     quality = region_quality(
         distances,
         [name for name in distances.surfaces if name in asked],
         agreement=agreement,
         steadiness=network.steadiness if network else {},
-    )
-    labels = LabelMap(
-        array=array, affine=image.affine, names=names, origin=origin, source=image.source
     )
     notes = list(distances.notes)
     if geometry and geometry.spine:
@@ -135,7 +128,7 @@ def together(
         notes.append(f"levels: {geometry.spine.levels.reason}")
     else:
         notes.append(NO_LEVELS)
-    if any(name.startswith("multifidus") for name in names.values()):
+    if any(name.startswith("multifidus") for name in labels.names.values()):
         notes.append(SPLIT_NOTE)
     plane = network.plane if network else None
     return Segmentation(
@@ -151,14 +144,8 @@ def _common(
     network: NetworkReading | None, geometry: GeometryReading | None
 ) -> tuple[SignedDistances, Mapping[str, Agreement]]:
     if network and geometry and network.distances.surfaces and geometry.distances.surfaces:
-        both = fused(network.distances, geometry.distances)
-        drawn = {
-            name: geometry.distances.surfaces[name]
-            for name in GEOMETRY_DRAWS
-            if name in geometry.distances.surfaces
-        }
-        surfaces = {**both.distances.surfaces, **drawn}
-        return replace(both.distances, surfaces=surfaces), both.agreement
+        both = fused(network.distances, geometry.distances, mostly_second=BONES_OF_GEOMETRY)
+        return both.distances, both.agreement
     for one in (network, geometry):
         if one and one.distances.surfaces:
             return one.distances, {}
@@ -196,43 +183,52 @@ def _midpoint(image: Image, distances: SignedDistances) -> Midpoint:
     return fat_muscle_midpoint(image, muscles, distances.surfaces.get("subcutaneous_fat"))
 
 
-def _labels(distances: SignedDistances) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    """Labels and their names; the posterior compartment is parted at its cleft if that is known."""
-    array = np.zeros(distances.shape, np.uint8)
-    deepest = np.zeros(distances.shape, np.float16)
-    names: dict[int, str] = {}
-    for name in LABELLED:
-        surface = distances.surfaces.get(name)
-        if surface is None:
-            continue
-        number = len(names) + 1
-        wins = surface.depth > deepest[surface.box]
-        if not wins.any():
-            continue
-        names[number] = name
-        array[surface.box][wins] = number
-        deepest[surface.box][wins] = surface.depth[wins]
-        if name.startswith("deep_back_muscle"):
-            _part(array, names, number, surface, distances)
+def _labels(image: Image, distances: SignedDistances, origin: str) -> LabelMap:
+    """Each voxel's region; the posterior compartment is parted at its cleft if that is known."""
+    surfaces = distances.surfaces
+    known = [name for name in LABELLED if name in surfaces]
+    names = dict(enumerate((part for name in known for part in _parts(name, distances)), start=1))
+    numbers = {name: number for number, name in names.items()}
+    array = np.zeros(distances.shape, np.uint8, order="F")
+    for slab in slabs(whole_box(distances.shape)):
+        deepest = np.zeros(array[slab].shape, np.float32)
+        for name in known:
+            if (box := shared_box(surfaces[name].box, slab)) is None:
+                continue
+            depth, most = surfaces[name].read(box), deepest[inside_box(box, slab)]
+            wins = depth > most
+            most[wins] = depth[wins]
+            first, *others = _parts(name, distances)
+            array[box][wins] = numbers[first]
+            for other in others:
+                medial = surfaces[other].within(box) > surfaces[first].within(box)
+                array[box][wins & medial] = numbers[other]
     present = numbers_in(array)
-    return array, {number: name for number, name in names.items() if number in present}
+    return LabelMap(
+        array=array,
+        affine=image.affine,
+        names={number: name for number, name in names.items() if number in present},
+        origin=origin,
+        source=image.source,
+    )
 
 
-def _part(
-    array: NDArray[np.uint8],
-    names: dict[int, str],
-    number: int,
-    surface: Surface,
-    distances: SignedDistances,
-) -> None:
-    """Part the voxels of the posterior compartment between its two muscles."""
-    side = names[number].rpartition("_")[2]
-    inner = distances.surfaces.get(f"multifidus_{side}")
-    outer = distances.surfaces.get(f"erector_spinae_{side}")
-    if inner is None or outer is None:
-        return
-    box = surface.box
-    names[number] = f"erector_spinae_{side}"
-    names[number + 1] = f"multifidus_{side}"
-    medial = inner.within(box) > outer.within(box)
-    array[box][(array[box] == number) & medial] = number + 1
+def _without_epimuscular_fat(labels: LabelMap, image: Image, midpoint: Midpoint) -> LabelMap:
+    array = labels.array.copy(order="K")
+    muscles = [n for n, name in labels.names.items() if name.rpartition("_")[0] in MUSCLES]
+    # Fat is looked for within each slice: slabs change nothing.
+    for slab in slabs(whole_box(labels.shape)):
+        labelled, seen = array[slab], replace(image, array=image.array[slab])
+        for number in muscles:
+            inside = labelled == number
+            labelled[inside & ~within_epimuscular_fat(inside, seen, midpoint)] = 0
+    return replace(labels, array=array)
+
+
+def _parts(name: str, distances: SignedDistances) -> tuple[str, ...]:
+    """The regions that a region is labelled as: the two muscles of a posterior compartment."""
+    muscle, _, side = name.rpartition("_")
+    parts = f"erector_spinae_{side}", f"multifidus_{side}"
+    if muscle == "deep_back_muscle" and set(parts) <= set(distances.surfaces):
+        return parts
+    return (name,)
