@@ -339,7 +339,7 @@ def main() -> None:
             found = together(scan, network=one, geometry=other, outline=outline)
             print(f"\n{who}, outline along the {outline}; per level Dice, area, mean HU")
             print_table(found.labels, masks, levels, scan)
-            if outline == "fascia" and who == "together":
+            if who == "together":
                 print_attenuation(found.labels, masks, levels, scan)
     print("\nlevels:", geometry.spine.levels if geometry.spine else "none")
     found = together(scan, network=network, geometry=geometry)

@@ -25,7 +25,8 @@ def main() -> None:
     asked = _arguments()
     started = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(asked.threads)
+    # One core draws the views of the next step.
+    torch.set_num_threads(max(asked.threads - 1, 1))
     made = bodies(asked.cache, seed=asked.seed, n=asked.bodies, workers=asked.threads)
     _tell(f"{len(made)} bodies to learn from; {time.monotonic() - started:.0f} s")
     learnt_from = [to_tensors(load(path), device) for path in made]
@@ -36,7 +37,6 @@ def main() -> None:
         plan,
         state=asked.cache / name,
         device=device,
-        begin_with=asked.begin_with,
         tell=lambda line: _tell(f"{line}; {time.monotonic() - started:.0f} s"),
     )
     unseen = [
@@ -71,8 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20_000, help="of eight views")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--version", default="1", help="kept in the file")
-    parser.add_argument("--begin-with", type=Path, help="state of an earlier run to start from")
+    parser.add_argument("--version", default="2", help="kept in the file")
     return parser.parse_args()
 
 

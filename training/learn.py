@@ -48,7 +48,6 @@ def learn(
     *,
     state: Path,
     device: torch.device,
-    begin_with: Path | None = None,
     tell: Callable[[str], None],
 ) -> nn.Module:
     """The averaged network after all steps; a run that was stopped goes on from `state`.
@@ -59,13 +58,10 @@ def learn(
     plan : the run
     state : file for the state of the run
     device : where to learn
-    begin_with : state of another run, whose averaged weights are the first ones
     tell : is given a line now and then
     """
     torch.manual_seed(plan.seed)
     net = SmallUNet().to(device, memory_format=torch.channels_last)
-    if begin_with is not None:
-        net.load_state_dict(torch.load(begin_with, map_location=device)["mean"])
     mean = copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
     first = 0

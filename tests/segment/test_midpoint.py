@@ -71,3 +71,14 @@ def test_a_muscle_without_fat_under_its_fascia_stays_as_it_is():
     midpoint = Midpoint(fat=-100, lean=60, value=-20)
     border = within_epimuscular_fat(inside, scan(np.full(inside.shape, 50.0)), midpoint)
     assert np.array_equal(border, inside)
+
+
+def test_a_narrow_cleft_that_opens_to_the_fascia_stays_in_the_muscle():
+    fascia, muscle = column(16) > 0, column(13) > 0
+    cleft = np.zeros(SHAPE, bool)
+    cleft[18:23, 28:] = True
+    values = np.where(muscle & ~cleft, 60.0, -100.0)
+    border = within_epimuscular_fat(fascia, scan(values), Midpoint(fat=-100, lean=60, value=-20))
+    # But for where its mouth is rounded.
+    assert border[18:23, 28:31].all()
+    assert not border[~muscle].any()

@@ -34,6 +34,9 @@ USUAL_MIDPOINT_HU = -25.0
 EPIMUSCULAR_MM = 8.0
 """Fat under the fascia is looked for down to this depth, mm."""
 
+CLEFT_MM = 3.5
+"""Half the width of a cleft that a contour would pass over, mm: its fat lies within the muscle."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Midpoint:
@@ -123,8 +126,21 @@ def within_epimuscular_fat(
     rim = part & midpoint.is_fat(values) & (depth <= EPIMUSCULAR_MM)
     hanging = ndimage.binary_propagation(~part, structure=within_slice, mask=rim | ~part)
     kept = inside.copy()
-    kept[box] = part & ~hanging
+    kept[box] = part & _clefts_filled(part & ~hanging, step)
     return kept
+
+
+def _clefts_filled(mask: NDArray[np.bool_], step: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """The mask closed within each slice by a disc."""
+    found = np.zeros_like(mask)
+    for k in range(mask.shape[2]):
+        # Distances know no border of the box, which lies close around the muscle.
+        sheet = np.pad(mask[:, :, k], [(round(CLEFT_MM / d) + 1,) * 2 for d in step[:2]])
+        grown = ndimage.distance_transform_edt(~sheet, sampling=step[:2]) <= CLEFT_MM
+        closed = ndimage.distance_transform_edt(grown, sampling=step[:2]) > CLEFT_MM
+        i, j = (round(CLEFT_MM / d) + 1 for d in step[:2])
+        found[:, :, k] = closed[i:-i, j:-j] | mask[:, :, k]
+    return found
 
 
 def _value(image: Image, surfaces: Sequence[Surface], percentile: float) -> float:
