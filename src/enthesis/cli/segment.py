@@ -18,6 +18,8 @@ def segment(
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     using: Annotated[str, Parameter(name="--with")] = "automatic",
+    contours: tuple[Path, ...] = (),
+    scheme: str | None = None,
     level: tuple[str, ...] = (),
     outline: Literal["fascia", "muscle"] = "fascia",
     series: str | None = None,
@@ -37,6 +39,13 @@ def segment(
     using
         Who finds the regions: automatic (built in, nothing to install), totalsegmentator,
         totalsegmentator-mr, musclemap, spineps, or the folder of an nnU-Net or ONNX model.
+    contours
+        What you drew on a few slices, to be filled in between: a label file, a Slicer segmentation
+        (.seg.nrrd) or closed curves (.mrk.json, one muscle a file). May be repeated. Nothing else
+        is looked for then.
+    scheme
+        What the numbers of a label file of contours mean: totalsegmentator, musclemap, or a table
+        of numbers and names (.csv, .json); not needed for files that Enthesis wrote.
     level
         A level that you know, as L4=<height in mm>; the others are counted from it. May be
         repeated.
@@ -57,6 +66,8 @@ def segment(
             scan,
             output,
             using=using,
+            contours=contours,
+            scheme=scheme,
             levels=level,
             outline=outline,
             series=series,

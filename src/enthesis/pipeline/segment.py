@@ -102,6 +102,44 @@ def segmented(
     )
 
 
+def filled_in(image: Image, contours: LabelMap) -> SegmentedScan:
+    """Regions drawn on a few slices of a scan, filled in between, and checked as given ones are.
+
+    Parameters
+    ----------
+    image : the scan
+    contours : what was drawn, on its grid
+
+    Raises
+    ------
+    InputError : nothing is drawn. GridError : drawn on another grid.
+    """
+    found = segment.interactive(contours, image)
+    checked = checked_labels(image, found.labels)
+    notes = []
+    for name, slices in found.drawn.items():
+        n_slices = int((found.areas_mm2[name] > 0).sum())
+        notes.append(f"{_words(name)} was drawn on {len(slices)} of its {n_slices} slices")
+    if (helpful := segment.next_contour(found)) is not None:
+        name, k = helpful
+        height = float((image.affine @ [0, 0, k, 1])[2])
+        notes.append(
+            f"one more contour helps most for {_words(name)} on slice {k + 1} of {image.shape[2]} "
+            f"from the feet, at {height:.1f} mm"
+        )
+    return SegmentedScan(
+        image=image,
+        labels=checked.labels,
+        tissues=None,
+        quality=_doubts_table(checked),
+        notes=(*checked.notes, *notes),
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def checked_labels(image: Image, labels: LabelMap) -> segment.CheckedLabels:
     """A label map checked against the scan and, on CT, against the levels that geometry finds."""
     spine = None

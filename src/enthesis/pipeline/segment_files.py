@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from enthesis import read
 from enthesis.errors import InputError
@@ -12,6 +14,7 @@ from enthesis.pipeline.segment import (
     AUTOMATIC,
     Outline,
     SegmentedScan,
+    filled_in,
     level_slices,
     segmented,
     told_levels,
@@ -45,6 +48,8 @@ def segment_files(
     output: Path,
     *,
     using: str = AUTOMATIC,
+    contours: Sequence[Path] = (),
+    scheme: str | None = None,
     levels: Iterable[str] = (),
     outline: Outline = "fascia",
     series: str | None = None,
@@ -63,6 +68,9 @@ def segment_files(
     scan : NIfTI file, DICOM file or folder of a CT or MR series
     output : .nii or .nii.gz file for the labels
     using, outline : see `segmented`
+    contours : files of what was drawn on a few slices, see `read.drawn_contours`; filled in
+        between, nothing else is looked for
+    scheme : what the numbers of a label file among them mean, see `read.labels`
     levels : as typed, see `told_levels`
     series : which series, where a folder holds several
     holds : what the voxels of a NIfTI file hold, a key of `quantities`; HU if not given
@@ -79,12 +87,18 @@ def segment_files(
     if dicom_seg and not scan.is_dir():
         raise InputError("a DICOM SEG refers to its slices: give the scan as a folder of DICOM")
     told = told_levels(levels)
+    if contours and (using != AUTOMATIC or told):
+        raise InputError("contours are filled in by themselves: leave out --with and --level")
     announce("Reading the scan")
     image = read.image(scan, quantity=holds, series=series)
-    found = segmented(image, using=using, levels=told, outline=outline, announce=announce)
+    if contours:
+        announce("Filling in between the contours")
+        found = filled_in(image, read.drawn_contours(contours, like=image, scheme=scheme))
+    else:
+        found = segmented(image, using=using, levels=told, outline=outline, announce=announce)
     record = provenance(
         "segment",
-        inputs={"image": scan},
+        inputs={"image": scan, **{f"contours_{n}": path for n, path in enumerate(contours, 1)}},
         options={
             "using": found.labels.origin,
             "levels": told,
@@ -156,16 +170,17 @@ def _pictures(found: SegmentedScan) -> tuple[Picture, ...]:
     slices = level_slices(found.labels)
     image, labels = found.image, found.labels
     if not slices:
-        middle = image.shape[2] // 2
+        held = np.flatnonzero(labels.array.any(axis=(0, 1)))
+        middle = int(held[held.size // 2]) if held.size else image.shape[2] // 2
         drawn = overlay.axial_overlay(
             image, labels, slice_index=middle, structures=PICTURED_STRUCTURES
         )
         return (
             Picture.of(
                 drawn,
-                alt="Axial slice through the middle of the scan with its regions outlined",
-                caption=f"The middle slice ({middle + 1} of {image.shape[2]} from the feet); "
-                "levels are not known.",
+                alt="Axial slice through the middle of the regions, outlined",
+                caption=f"Slice {middle + 1} of {image.shape[2]} from the feet, in the middle of "
+                "the regions; levels are not known.",
             ),
         )
     sagittal = overlay.sagittal_overlay(image, labels, slice_levels=slices)
