@@ -18,7 +18,7 @@ from enthesis.segment.network import (
     network_odds,
 )
 from enthesis.segment.network_frame import CLASSES, shown_attenuation, shown_signal
-from enthesis.segment.network_reader import NO_SPINE, NetworkReading, network_reading
+from enthesis.segment.network_reader import NO_SPINE, NetworkReading, beside_canal, network_reading
 
 pytest.importorskip("onnxruntime")
 
@@ -127,3 +127,12 @@ def test_the_file_is_small_and_says_where_it_comes_from():
     assert set(scores["ct"]) == set(CLASSES[1:])
     # No path of the machine on which it was made.
     assert not any("/" in value for key, value in facts.items() if key != "trained_on")
+
+
+def test_what_lies_wholly_below_the_canal_is_no_part_of_a_region():
+    canal, region = np.zeros((2, 9, 9, 20), bool)
+    canal[4, 4, 8:16] = True
+    region[1:3, 1:3, 6:12] = True
+    beside = region.copy()
+    region[5:8, 5:8, 0:7] = True
+    assert np.array_equal(beside_canal(region, canal), beside)

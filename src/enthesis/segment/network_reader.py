@@ -79,12 +79,13 @@ def network_reading(image: Image, *, path: Path = WEIGHTS) -> NetworkReading:
     InputError : a field too small to be read, or no weights at this path.
     """
     odds = network_odds(image, path=path)
-    plane = _midplane(odds)
+    canal = largest_parts(odds.of("spinal_canal") > 0, share=KEPT_PARTS)
+    plane = _midplane(canal, odds)
     surfaces, steadiness = {}, {}
     if plane is not None:
         for name in (*CLASSES[1:], "deep_back_muscle"):
             for part, margin in _parts(name, odds, plane).items():
-                if (found := _region(part, margin, odds, image)) is not None:
+                if (found := _region(part, margin, canal, odds, image)) is not None:
                     surfaces[part], steadiness[part] = found
     distances = SignedDistances(
         shape=image.shape,
@@ -96,10 +97,9 @@ def network_reading(image: Image, *, path: Path = WEIGHTS) -> NetworkReading:
     return NetworkReading(distances=distances, steadiness=steadiness, plane=plane)
 
 
-def _midplane(odds: Odds) -> Midplane | None:
+def _midplane(canal: NDArray[np.bool_], odds: Odds) -> Midplane | None:
     bodies = (odds.of("vertebral_body") > 0) | (odds.of("intervertebral_disc") > 0)
     bodies |= odds.of("sacrum") > 0
-    canal = largest_parts(odds.of("spinal_canal") > 0, share=KEPT_PARTS)
     return midplane(canal, bodies, odds.spacing_mm)
 
 
@@ -119,12 +119,18 @@ def _parts(name: str, odds: Odds, plane: Midplane) -> dict[str, NDArray[np.float
 
 
 def _region(
-    name: str, margin: NDArray[np.float32], odds: Odds, image: Image
+    name: str,
+    margin: NDArray[np.float32],
+    canal: NDArray[np.bool_],
+    odds: Odds,
+    image: Image,
 ) -> tuple[Surface, float] | None:
     """Surface and steadiness of one region; None if there is nothing of it."""
     wide = name in WIDE
     share = KEPT_PARTS_OF_MANY if name in MANY else KEPT_PARTS
-    coarse = margin > 0 if wide else largest_parts(margin > 0, share=share)
+    coarse = margin > 0
+    if not wide:
+        coarse = largest_parts(beside_canal(coarse, canal), share=share)
     found = ndimage.find_objects(coarse.astype(np.uint8))
     if not found:
         return None
@@ -171,6 +177,19 @@ def _margin(name: str, odds: Odds) -> NDArray[np.float32]:
             np.maximum.reduce([odds.of(muscle) for muscle in (*SIDED, "skeletal_muscle")])
         )
     return odds.of(name)
+
+
+def beside_canal(mask: NDArray[np.bool_], canal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts of a region that reach a height at which the spinal canal is seen.
+
+    The bodies that the network learnt from end at S1: in a pelvis it takes buttocks for back
+    muscles and the bladder for the sacrum.
+    """
+    (seen,) = np.nonzero(canal.any(axis=(0, 1)))
+    parts, _ = ndimage.label(mask)
+    beside = np.zeros(parts.max() + 1, bool)
+    beside[parts[:, :, seen.min() : seen.max() + 1]] = True
+    return np.asarray(beside[parts] & mask)
 
 
 def largest_parts(mask: NDArray[np.bool_], *, share: float) -> NDArray[np.bool_]:
