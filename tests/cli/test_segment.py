@@ -151,6 +151,34 @@ def test_a_page_of_regions_that_nobody_drew_has_their_quality(
     enthesis("measure", body, "-o", tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Quality of each region" in page and "confirmed by nobody" in page
+    assert "Regions not validated" in page and "labels as given" not in page
+    # One reader alone: every region is sent to review, and each of its numbers says so.
+    flags = pd.read_csv(tmp_path / "out" / "measurements.csv")["flags"]
+    assert flags.str.contains("sent to review: one reader alone found it", regex=False).all()
+
+
+def test_labels_that_segment_wrote_are_measured_by_the_names_beside_them(
+    enthesis, body, without_network, tmp_path
+):
+    enthesis("segment", body, "-o", tmp_path / "labels.nii.gz")
+    code, out, _ = enthesis(
+        "measure", body, tmp_path / "labels.nii.gz", "-o", tmp_path / "out", "--json"
+    )
+    assert code == 0
+    measured = {m["region"] for m in json.loads(out)["measurements"]}
+    assert {"psoas_major", "vertebral_body"} <= measured and "spleen" not in measured
+    # What was to be looked at there is said here too.
+    flags = pd.read_csv(tmp_path / "out" / "measurements.csv")["flags"]
+    assert flags.str.contains("sent to review", regex=False).all()
+    assert "not validated" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_table_of_quality_that_is_none_is_refused(enthesis, body, without_network, tmp_path):
+    enthesis("segment", body, "-o", tmp_path / "labels.nii.gz")
+    (tmp_path / "labels_quality.csv").write_text("notes\nlooks fine\n", encoding="utf-8")
+    code, _, err = enthesis("measure", body, tmp_path / "labels.nii.gz", "-o", tmp_path / "out")
+    assert code == 2
+    assert "labels_quality.csv is not the table of quality" in err
 
 
 def test_levels_beside_given_labels_are_refused(enthesis, scan_files, tmp_path):

@@ -139,6 +139,30 @@ def test_findings_carry_the_doubts_about_the_attenuation_they_use():
         )
 
 
+def test_a_doubt_about_a_region_stands_beside_its_numbers_and_in_their_findings():
+    doubt = "sent to review: the two readers agree by only 0.60"
+    result = measure(*small_scan(), doubts={"psoas_major_left": doubt, "vertebral_body_L1": doubt})
+    for m in result.measurements:
+        right = m.region == "psoas_major" and m.side == "right"
+        assert (doubt in m.flags) != right, m
+    of_l1 = [finding for finding in result.findings if finding.criterion.startswith("L1")]
+    assert of_l1 and all(doubt in finding.flags for finding in of_l1)
+
+
+def test_a_doubt_about_one_level_is_none_about_another():
+    result = measure(*small_scan(), doubts={"vertebral_body_L2": "it leaks into the disc"})
+    assert not any("leaks" in flag for m in result.measurements for flag in m.flags)
+
+
+def test_hounsfield_units_read_as_fat_fractions_are_flagged():
+    image, labels = small_scan()
+    values = np.where(np.asarray(labels.array) > 0, image.array, -1000).astype(np.float32)
+    as_percent = Image(array=values, affine=image.affine, quantity="fat_fraction")
+    assert any(
+        "-1000" in flag and "Hounsfield" in flag for flag in measure(as_percent, labels).flags
+    )
+
+
 def test_what_the_file_does_not_state_is_said():
     image, labels = small_scan()
     assert any("not stated in the file" in flag for flag in measure(image, labels).flags)

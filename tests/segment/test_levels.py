@@ -11,6 +11,8 @@ from enthesis.segment.levels import (
     GUESSED,
     LIKELY,
     SURE,
+    LevelProposal,
+    held_against,
     proposed_levels,
     told_levels,
 )
@@ -77,6 +79,21 @@ def test_a_level_that_cannot_be_known_is_unknown(wings: list[float], reason: str
 def test_one_level_told_names_all():
     heights = np.array([0.0, 35.0, 70.0, 105.0])
     assert told_levels(heights, {"L3": 68.0}).names == ("L5", "L4", "L3", "L2")
+
+
+def test_a_level_told_against_the_count_says_so():
+    counted = LevelProposal(names=("S1", "L5", "L4", ""), confidence=SURE, reason="counted")
+    told = LevelProposal(names=("L5", "L4", "L3", "L2"), confidence=1.0, reason="set by the user")
+    held = held_against(told, counted, asked={"L4"})
+    assert held.names == told.names
+    assert "what is called L4 was counted as L5" in held.reason
+
+
+def test_a_level_told_as_counted_or_where_nothing_was_needs_no_word():
+    told = LevelProposal(names=("S1", "L5"), confidence=1.0, reason="set by the user")
+    for names in (("S1", "L5"), ("", "")):
+        counted = LevelProposal(names=names, confidence=SURE, reason="counted")
+        assert held_against(told, counted, asked={"L5"}) == told
 
 
 def test_two_levels_that_contradict_are_refused():

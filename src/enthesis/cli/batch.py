@@ -163,7 +163,7 @@ def _list(tasks: list[Task], *, json: bool) -> None:
         return
     for row in rows:
         who = f"{row['subject']} {row['session']}".strip()
-        labels = row["labels"] or "no labels found"
+        labels = row["labels"] or "no labels: regions are found"
         console().print(f"{row['scan']:>6}  {who}  {row['image']}  ({labels})", markup=False)
     console().print(f"{len(rows)} scans; nothing was measured.")
 

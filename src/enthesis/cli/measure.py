@@ -22,7 +22,7 @@ def measure(
     labels: Path | None = None,
     /,
     *,
-    scheme: str = "totalsegmentator",
+    scheme: str | None = None,
     output: Annotated[Path, Parameter(alias="-o")],
     series: str | None = None,
     protocol: str | None = None,
@@ -50,7 +50,8 @@ def measure(
         SEG or RTSTRUCT file. Without it the regions are found (a start, for review; see `segment`).
     scheme
         What the label numbers mean: totalsegmentator, totalsegmentator-mr, musclemap, or a CSV or
-        JSON file of numbers and region names.
+        JSON file of numbers and region names. Without it, as the table says that Enthesis wrote
+        beside its own labels; as totalsegmentator for others.
     output
         Folder for measurements.csv, measurements.json, report.html and provenance.json.
     series

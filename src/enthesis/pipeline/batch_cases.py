@@ -13,7 +13,7 @@ import pandas as pd
 from enthesis import read
 from enthesis.errors import InputError
 from enthesis.pipeline.measure import ANYBODY
-from enthesis.read.writing import labels_table
+from enthesis.read.writing import table_beside
 from enthesis.records import Subject
 
 NIFTI = (".nii", ".nii.gz")
@@ -84,7 +84,9 @@ def cases(dataset: Path) -> list[Case]:
             f"{dataset} holds no scan: no NIfTI file and no folder of DICOM files was found"
         )
     return [
-        replace(case, number=number, scheme=case.scheme or _scheme_beside(case.labels))
+        replace(
+            case, number=number, scheme=case.scheme or str(table_beside(Path(case.labels)) or "")
+        )
         for number, case in enumerate(found, start=1)
     ]
 
@@ -229,14 +231,6 @@ def _entities(path: Path) -> str:
     """A BIDS name without its suffix and without a `desc`, which only derivatives have."""
     parts = _stem(path).split("_")[:-1]
     return "_".join(part for part in parts if not part.startswith("desc-"))
-
-
-def _scheme_beside(labels: str) -> str:
-    """The table of names that `read.write_nifti` leaves beside a label map."""
-    if not _is_nifti(Path(labels)):
-        return ""
-    table = labels_table(Path(labels))
-    return str(table) if table.is_file() else ""
 
 
 def _beside(path: Path) -> Path | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -17,6 +19,7 @@ from enthesis.image import Image, LabelMap
 from enthesis.pipeline.calibrated import Calibrated
 from enthesis.pipeline.measure_doubts import (
     attenuation_doubts,
+    doubted,
     fat_map_doubts,
     grid_doubts,
     protocol_gaps,
@@ -30,6 +33,8 @@ from enthesis.regions import VertebralBody
 
 ANYBODY = Subject()
 """A subject of whom nothing is known."""
+
+NO_DOUBTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,7 @@ def measure(
     subject: Subject = ANYBODY,
     rules: Protocol = USUAL,
     calibrated: Calibrated | None = None,
+    doubts: Mapping[str, str] = NO_DOUBTS,
 ) -> ScanResult:
     """Measure every labelled region of a scan and judge what can be judged.
 
@@ -114,6 +120,7 @@ def measure(
     subject : sex, height and weight widen what can be judged
     rules : how muscles and vertebrae are measured
     calibrated : of this CT in HU; density of vertebral bodies is then measured too
+    doubts : region's name → what is doubtful about its outline, said beside each of its numbers
 
     Raises
     ------
@@ -134,6 +141,7 @@ def measure(
         *measure_vertebrae(density, labels, bodies, rules.vertebrae),
     ]
     measured += whole if rules.whole_regions else []
+    measured = doubted(measured, doubts, rules.together)
     subject = replace(subject, measurements=(*subject.measurements, *stamped(measured, rules)))
     flags = [
         *image.source.flags,
@@ -146,11 +154,11 @@ def measure(
         flags.append("no lumbar vertebra is labelled: nothing was measured at a lumbar level")
     findings = _of_vertebrae(subject)
     if image.quantity == "hounsfield":
-        doubts = attenuation_doubts(image, whole)
-        flags += [*doubts, *protocol_gaps(image)]
+        of_values = attenuation_doubts(image, whole)
+        flags += [*of_values, *protocol_gaps(image)]
         findings += tuple(
             # A finding is read on its own, so it says itself what its input suffers from.
-            replace(finding, flags=(*finding.flags, *doubts)) if finding.used else finding
+            replace(finding, flags=(*finding.flags, *of_values)) if finding.used else finding
             for finding in _findings(subject)
         )
     elif image.quantity == "fat_fraction":

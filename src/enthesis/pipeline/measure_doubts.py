@@ -1,14 +1,15 @@
-"""What is doubtful about a scan as a whole, one sentence each."""
+"""What is doubtful about a scan and its regions, one sentence each."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from enthesis.anatomy import STRUCTURES
+from enthesis.anatomy import STRUCTURES, region
 from enthesis.image import Image
 from enthesis.records import Measurement
 
@@ -22,7 +23,10 @@ LARGEST_SHARE = 2.0
 """A fat-fraction map of percent has fat under the skin, far above this."""
 
 LARGEST_PERCENT = 300.0
-"""Noise in air may carry a voxel past 100%, not this far."""
+"""Noise in air may carry a voxel past 100%, or below 0, not this far."""
+
+OF_BODIES = ("vertebra", "lumbar_spine", "spine")
+"""Regions that are measured on the labels of vertebral bodies."""
 
 TILT_DEGREES = 10.0
 """Tilt of the slices against the axial plane from which it is said, degrees.
@@ -65,6 +69,36 @@ def grid_doubts(image: Image) -> list[str]:
     return doubts
 
 
+def doubted(
+    measured: Iterable[Measurement],
+    doubts: Mapping[str, str],
+    together: Mapping[str, Collection[str]],
+) -> list[Measurement]:
+    """The measurements, those of doubtful regions with the doubt among their flags.
+
+    Parameters
+    ----------
+    measured : of one scan
+    doubts : region's name → what is doubtful about it
+    together : structure → those measured as this one; what is doubtful about one of them is so
+        about the whole, and what is about a side or a level is so about all of them together
+    """
+    within = {**together, **dict.fromkeys(OF_BODIES, ("vertebral_body",))}
+    doubtful = [(region(name), doubt) for name, doubt in doubts.items()]
+    found = []
+    for m in measured:
+        flags = [
+            doubt
+            for where, doubt in doubtful
+            if where.structure in {m.region, *within.get(m.region, ())}
+            and (m.side == where.side or m.side not in {"left", "right"})
+            # A curve of the spine is measured at both its ends, such as L1_L5.
+            and (where.level in {m.level, *m.level.split("_")} or not m.level or not where.level)
+        ]
+        found.append(replace(m, flags=tuple(dict.fromkeys((*m.flags, *flags)))) if flags else m)
+    return found
+
+
 def attenuation_doubts(image: Image, whole: Iterable[Measurement]) -> list[str]:
     """Doubts about the values themselves, which every finding on attenuation shares.
 
@@ -101,8 +135,13 @@ def attenuation_doubts(image: Image, whole: Iterable[Measurement]) -> list[str]:
 
 def fat_map_doubts(image: Image) -> list[str]:
     """Doubts about the scale of a fat-fraction map, which files do not state."""
-    top = float(np.nanmax(image.array))
+    top, bottom = float(np.nanmax(image.array)), float(np.nanmin(image.array))
     doubts = []
+    if bottom < -LARGEST_PERCENT:
+        doubts.append(
+            f"a voxel holds {bottom:.4g}, which is no percentage: are these Hounsfield units?"
+        )
+        return doubts
     if top <= LARGEST_SHARE:
         doubts.append(
             f"no voxel exceeds {top:.3g}: the map seems to hold shares from 0 to 1 where percent "

@@ -11,6 +11,7 @@ from enthesis.errors import InputError
 from enthesis.pipeline.calibrated import calibrated, rod_phantom
 from enthesis.pipeline.measure import (
     ANYBODY,
+    NO_DOUBTS,
     ScanResult,
     measure,
     protocol_facts,
@@ -21,16 +22,27 @@ from enthesis.pipeline.measure_protocol import protocol as read_protocol
 from enthesis.pipeline.outputs import Announce, json_text, output_folder, provenance, silently
 from enthesis.pipeline.reference_scores import against_reference, reference_table
 from enthesis.pipeline.scan_page import scan_page
-from enthesis.pipeline.segment import SegmentedScan, segmented, told_levels
+from enthesis.pipeline.segment import (
+    AUTOMATIC,
+    SegmentedScan,
+    doubts_beside,
+    segmented,
+    told_levels,
+)
+from enthesis.read.writing import table_beside
 from enthesis.records import Subject
 from enthesis.report import page
+
+CONFIRMED_BY_NOBODY = (
+    "the labels were found by the program: unless a person corrected them, look at every picture"
+)
 
 
 def measure_files(
     image: Path,
     labels: Path | None = None,
     *,
-    scheme: str = "totalsegmentator",
+    scheme: str | None = None,
     output: Path,
     series: str | None = None,
     holds: str | None = None,
@@ -51,7 +63,8 @@ def measure_files(
     image : NIfTI file, DICOM file or folder of a CT series
     labels : label NIfTI on the image's grid, or a folder of one mask a region; None to have the
         regions found, see `segment.automatic`
-    scheme : a name of `read.SCHEMES`, or a file that names the numbers
+    scheme : a name of `read.SCHEMES`, or a file that names the numbers; if not given, the table
+        that lies beside labels which Enthesis wrote, else TotalSegmentator's
     output : folder; its files appear only when all of them are made
     series : which series, where a folder holds several
     holds : what the voxels of a NIfTI file hold; if not given, what the protocol is for, else HU,
@@ -77,6 +90,9 @@ def measure_files(
             f"a DICOM report refers to the slices of a DICOM scan, and {image.name!r} is NIfTI; "
             "name the DICOM folder or leave the report out"
         )
+    if scheme is None:
+        beside = None if labels is None else table_beside(labels)
+        scheme = "totalsegmentator" if beside is None else str(beside)
     told = told_levels(levels)
     if told and labels is not None:
         raise InputError("levels are set where labels are to be found; the given ones name theirs")
@@ -87,17 +103,29 @@ def measure_files(
         holds = rules.image
     scan = read_image(image, scheme=scheme, series=series, holds=holds, echoes=echoes)
     found: SegmentedScan | None = None
+    doubts = NO_DOUBTS
     if labels is None:
         found = segmented(scan, levels=told)
-        regions = found.flagged_labels()
+        regions, doubts = found.flagged_labels(), found.doubts
     else:
         regions = read.labels(labels, scheme, like=scan)
+        if regions.origin.startswith(AUTOMATIC):
+            doubts = doubts_beside(labels)
+            flags = (*regions.source.flags, CONFIRMED_BY_NOBODY)
+            regions = replace(regions, source=replace(regions.source, flags=flags))
     line = None
     if certificate is not None:
         announce("Finding the rods of the phantom")
         line = calibrated(scan, certificate)
     announce("Measuring")
-    result = measure(scan, regions, subject=subject, rules=rules, calibrated=line)
+    result = measure(
+        scan,
+        regions,
+        subject=subject,
+        rules=rules,
+        calibrated=line,
+        doubts=doubts,
+    )
     if norms is not None:
         against = against_reference(result.measurements, norms, subject=subject, image=scan)
         result = replace(result, against=against)

@@ -11,7 +11,7 @@ from enthesis.muscle.tissue_maps import MAPS
 from enthesis.pipeline.calibrated import Calibrated
 from enthesis.pipeline.measure import ScanResult
 from enthesis.pipeline.reference_section import reference_section
-from enthesis.pipeline.segment import SegmentedScan
+from enthesis.pipeline.segment import AUTOMATIC, SegmentedScan
 from enthesis.pipeline.segment_files import quality_table
 from enthesis.records import Measurement, long_table
 from enthesis.report import overlay, rods
@@ -19,15 +19,20 @@ from enthesis.report.page import Page, Picture, Section
 from enthesis.report.tables import Table, measurement_tables
 
 SEEN_FROM_THE_FEET = (
-    "Outlines show the labels as given. Axial slices are seen from the feet, as radiologists do: "
-    "the patient's left is on the right."
+    "Axial slices are seen from the feet, as radiologists do: the patient's left is on the right."
 )
 
+AS_GIVEN, AS_FOUND = (
+    "Outlines show the labels as given.",
+    "Outlines show the regions as the program found them.",
+)
 
 FOUND_BY_ITSELF = (
     "The regions were found by the program and confirmed by nobody. A score is the agreement of "
     "two ways of finding a region, or of one with itself, not that with a person's outline."
 )
+
+UNSEEN = "Regions not validated: look at every picture before a number is used."
 
 THEMES = {
     "Size of muscles": {"area", "area_perpendicular", "obliquity", "volume", "volume_per_height"},
@@ -148,7 +153,7 @@ def scan_sections(
         sections.append(
             Section(
                 title="Where it was measured",
-                text=(SEEN_FROM_THE_FEET,),
+                text=(f"{AS_FOUND if found else AS_GIVEN} {SEEN_FROM_THE_FEET}",),
                 pictures=pictures,
             )
         )
@@ -185,7 +190,9 @@ def scan_page(
         facts["Protocol (hash)"] = result.rules.sha256[:12]
     return Page(
         title="Muscle and bone on CT" if image.quantity == "hounsfield" else "Muscle and bone",
-        subtitle="Measured by Enthesis from a scan and its label map",
+        subtitle="Measured by Enthesis from a scan "
+        + ("alone, on regions that it found itself" if found else "and its label map"),
+        banner=UNSEEN if labels.origin.startswith(AUTOMATIC) else "",
         facts=facts,
         sections=scan_sections(image, labels, result, found=found),
         provenance=provenance,

@@ -16,6 +16,7 @@ from enthesis.anatomy import region
 from enthesis.errors import InputError
 from enthesis.image import Image, LabelMap
 from enthesis.pipeline.outputs import Announce, silently
+from enthesis.read.files import nifti_stem
 
 Outline = Literal["fascia", "muscle"]
 
@@ -46,6 +47,11 @@ class SegmentedScan:
         """Names of the regions that a person should look at."""
         return tuple(self.quality.loc[self.quality["review"], "region"])
 
+    @property
+    def doubts(self) -> dict[str, str]:
+        """Why a person should look at each of these regions, one sentence each."""
+        return doubts_of(self.quality)
+
     def flagged_labels(self) -> LabelMap:
         """The label map with its doubts as flags, so that they travel with what is measured."""
         flags = list(self.notes)
@@ -55,6 +61,43 @@ class SegmentedScan:
             self.labels.source, flags=tuple(dict.fromkeys((*self.labels.source.flags, *flags)))
         )
         return replace(self.labels, source=source)
+
+
+def doubts_of(quality: pd.DataFrame) -> dict[str, str]:
+    """Why each region of a table of quality is to be looked at, by its name."""
+    looked_at = quality[quality["review"]]
+    return {
+        str(name): f"sent to review: {str(reasons).replace('; ', ' and ')}"
+        for name, reasons in zip(looked_at["region"], looked_at["reasons"], strict=True)
+    }
+
+
+def quality_beside(labels: Path) -> Path:
+    """Where the quality of a label map's regions is kept, beside it."""
+    return labels.with_name(f"{nifti_stem(labels)}_quality.csv")
+
+
+def doubts_beside(labels: Path) -> dict[str, str]:
+    """Why regions of a label map that Enthesis segmented are to be looked at, by their names.
+
+    Parameters
+    ----------
+    labels : file of the label map; nothing is doubted where no table of quality lies beside it
+
+    Raises
+    ------
+    InputError : a table of quality that is none.
+    """
+    table = quality_beside(labels)
+    if not table.is_file():
+        return {}
+    try:
+        return doubts_of(pd.read_csv(table).astype({"review": bool}))
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{table.name} is not the table of quality that was written beside the labels; "
+            "segment again or take it away"
+        ) from None
 
 
 def segmented(

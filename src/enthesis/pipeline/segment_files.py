@@ -16,6 +16,7 @@ from enthesis.pipeline.segment import (
     SegmentedScan,
     filled_in,
     level_slices,
+    quality_beside,
     segmented,
     told_levels,
 )
@@ -115,7 +116,7 @@ def segment_files(
             read.write_nifti(found.tissues, folder / f"{stem}_tissues{suffix}")
         if dicom_seg:
             read.write_seg(found.labels, scan, folder / f"{stem}.dcm", series=series)
-        found.quality.to_csv(folder / f"{stem}_quality.csv", index=False)
+        found.quality.to_csv(quality_beside(folder / output.name), index=False)
         (folder / f"{stem}_provenance.json").write_text(json_text(record), encoding="utf-8")
         page.write(segmentation_page(found, provenance=record), folder / f"{stem}_report.html")
     return found

@@ -117,6 +117,14 @@ def labels_table(path: Path) -> Path:
     return path.with_name(f"{nifti_stem(path)}_labels.json")
 
 
+def table_beside(labels: Path) -> Path | None:
+    """The table of names that `write_nifti` left beside a label map; None where there is none."""
+    if not labels.name.lower().endswith((".nii", ".nii.gz")):
+        return None
+    table = labels_table(labels)
+    return table if table.is_file() else None
+
+
 def _nifti(array: NDArray[Any], affine: NDArray[np.float64]) -> nib.Nifti1Image:
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")

@@ -26,7 +26,7 @@ from enthesis.segment.geometry_frame import (
 from enthesis.segment.geometry_muscles import posterior_compartments, psoas, slice_midpoint
 from enthesis.segment.geometry_ribs import rib_heights
 from enthesis.segment.geometry_turned import TurnedSlices, turned_slices
-from enthesis.segment.levels import proposed_levels, told_levels
+from enthesis.segment.levels import held_against, proposed_levels, told_levels
 from enthesis.segment.resample import resampled, size_at
 from enthesis.segment.spine import Spine, spine_of
 
@@ -146,7 +146,8 @@ def _seen(image: Image, levels: Mapping[str, float] | None) -> _Seen | None:
     proposal = proposed_levels(ala_shares(straight, discs), discs, crest, ribs)
     spine = spine_of(image, frame, column.discs, proposal, hu.shape, WORKING_MM)
     if levels:
-        spine = replace(spine, levels=told_levels(spine.centers_mm[:, 2], levels))
+        told = told_levels(spine.centers_mm[:, 2], levels)
+        spine = replace(spine, levels=held_against(told, proposal, asked=levels))
     return _Seen(spine=spine, column=column, slices=slices)
 
 

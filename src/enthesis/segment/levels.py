@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +174,17 @@ def told_levels(centers: NDArray[np.float64], told: Mapping[str, float]) -> Leve
                 sacrum=lowest,
             )
     raise InputError(f"{said} contradict each other; set one of them only")
+
+
+def held_against(
+    told: LevelProposal, counted: LevelProposal, *, asked: Collection[str]
+) -> LevelProposal:
+    """The levels as told, with what was counted in the reason where one that was asked differs."""
+    for said, seen in zip(told.names, counted.names, strict=True):
+        if said in asked and seen and said != seen:
+            reason = f"{told.reason}, but what is called {said} was counted as {seen}; {LOOK}"
+            return replace(told, reason=reason)
+    return told
 
 
 def body_middles(discs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -125,7 +125,8 @@ def together(
     if geometry and geometry.spine:
         labels = geometry.spine.levelled(labels)
         quality |= _of_levels(labels, quality, agreement)
-        notes.append(f"levels: {geometry.spine.levels.reason}")
+        reason = geometry.spine.levels.reason
+        notes.append(reason if reason.startswith("levels") else f"levels: {reason}")
     else:
         notes.append(NO_LEVELS)
     if any(name.startswith("multifidus") for name in labels.names.values()):
