@@ -204,17 +204,22 @@ def _pictures(found: SegmentedScan) -> tuple[Picture, ...]:
                 ),
                 alt=f"Axial slice through the middle of {level} with its regions outlined",
                 caption=f"{level}, slice {middle + 1} of {image.shape[2]} from the feet. "
-                f"{_scores(found, level)}",
+                f"{_scores(found, level, middle)}",
             )
         )
     return tuple(pictures)
 
 
-def _scores(found: SegmentedScan, level: str) -> str:
-    """Scores of the muscles and of the body of a level, in words."""
+def _scores(found: SegmentedScan, level: str, middle: int) -> str:
+    """Scores of the muscles on the slice and of the body of a level, in words."""
+    here = set(np.unique(found.labels.array[:, :, middle]).tolist())
+    present = {name for number, name in found.labels.names.items() if number in here}
     rows = found.quality.dropna(subset=["score"])
     named = rows["region"].str.endswith(("_left", "_right")) | rows["region"].eq(
         f"vertebral_body_{level}"
     )
-    shown = rows.loc[named, ["region", "score"]].itertuples(index=False, name=None)
-    return "; ".join(f"{str(name).replace('_', ' ')} {score:.2f}" for name, score in shown)
+    shown = rows.loc[named & rows["region"].isin(present), ["region", "score"]]
+    return "; ".join(
+        f"{str(name).replace('_', ' ')} {score:.2f}"
+        for name, score in shown.itertuples(index=False, name=None)
+    )
