@@ -26,7 +26,7 @@ from enthesis.pipeline.batch_store import (
     made_whole,
     tidy,
 )
-from enthesis.pipeline.batch_task import KEPT, Outcome, Task, known
+from enthesis.pipeline.batch_task import DONE, KEPT, Outcome, Task, known
 from enthesis.pipeline.batch_watch import Limits, end_all, watched
 from enthesis.pipeline.measure import protocol_facts
 from enthesis.pipeline.measure_protocol import USUAL
@@ -60,7 +60,7 @@ class Batch:
     @property
     def failures(self) -> pd.DataFrame:
         """The scans without measurements, each with its reason."""
-        done = self.cases["status"].isin(["measured", "kept"])
+        done = self.cases["status"].isin(DONE)
         return self.cases.loc[~done]
 
 

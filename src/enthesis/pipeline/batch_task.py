@@ -28,6 +28,9 @@ Status = Literal[
     "measured", "kept", "unusable", "failed", "timed out", "out of memory", "died", "disk full"
 ]
 
+DONE: tuple[Status, ...] = ("measured", "kept")
+"""Of scans whose numbers are there, made now or by an earlier run."""
+
 KEPT = frozenset({"measured", "unusable"})
 """Answers that the same inputs would give again; all others are tried again by the next run."""
 
@@ -83,7 +86,7 @@ class Outcome:
     @property
     def done(self) -> bool:
         """Whether its measurements are there."""
-        return self.status in {"measured", "kept"}
+        return self.status in DONE
 
 
 def process(task: Task) -> Outcome:
