@@ -134,6 +134,17 @@ def print_table(
         print(row)
 
 
+def print_strays(found: LabelMap, total: LabelMap) -> None:
+    """Which of our regions lie in what the reference calls a part of the pelvis."""
+    pelvic = ("gluteus_", "urinary_bladder", "hip_bone", "femur", "colon", "prostate")
+    taken = np.isin(total.array, [n for n, name in total.names.items() if name.startswith(pelvic)])
+    print("\nvoxels in what the reference calls buttock, bladder, bowel, hip or thigh:")
+    for number, name in found.names.items():
+        mask = found.array == number
+        if stray := int((mask & taken).sum()):
+            print(f"{name:27s} {stray} of {int(mask.sum())}")
+
+
 def print_attenuation(
     found: LabelMap, masks: Masks, levels: Mapping[str, NDArray[np.bool_]], scan: Image
 ) -> None:
@@ -343,6 +354,8 @@ def main() -> None:
                 print_attenuation(found.labels, masks, levels, scan)
     print("\nlevels:", geometry.spine.levels if geometry.spine else "none")
     found = together(scan, network=network, geometry=geometry)
+    total = labels(folder / "example_seg_fast_force_split.nii.gz", "totalsegmentator")
+    print_strays(found.labels, total)
     rows = [("as it is", row) for row in flags(found.quality, found.labels, masks)]
     mr(folder, asked.network)
     if asked.perturbed:

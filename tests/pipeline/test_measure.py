@@ -149,6 +149,15 @@ def test_a_doubt_about_a_region_stands_beside_its_numbers_and_in_their_findings(
     assert of_l1 and all(doubt in finding.flags for finding in of_l1)
 
 
+def test_a_doubt_about_a_body_is_said_of_what_is_measured_on_its_slices():
+    result = measure(*small_scan(), doubts={"vertebral_body_L1": "it leaks"})
+    said = "measured on the slices of a doubtful body: it leaks"
+    muscles = [m for m in result.measurements if m.region == "psoas_major"]
+    at_l1 = [m for m in muscles if m.level == "L1"]
+    assert at_l1 and all(said in m.flags for m in at_l1)
+    assert not any(said in m.flags for m in muscles if m.level != "L1")
+
+
 def test_a_doubt_about_one_level_is_none_about_another():
     result = measure(*small_scan(), doubts={"vertebral_body_L2": "it leaks into the disc"})
     assert not any("leaks" in flag for m in result.measurements for flag in m.flags)

@@ -81,10 +81,17 @@ def doubted(
     measured : of one scan
     doubts : region's name → what is doubtful about it
     together : structure → those measured as this one; what is doubtful about one of them is so
-        about the whole, and what is about a side or a level is so about all of them together
+        about the whole, and what is about a side or a level is so about all of them together. A
+        body's doubt is said of all that is measured on its slices
     """
     within = {**together, **dict.fromkeys(OF_BODIES, ("vertebral_body",))}
     doubtful = [(region(name), doubt) for name, doubt in doubts.items()]
+    # Other regions are measured on the slices that the body of a level tells.
+    slices = {
+        where.level: f"measured on the slices of a doubtful body: {doubt}"
+        for where, doubt in doubtful
+        if where.structure == "vertebral_body" and where.level
+    }
     found = []
     for m in measured:
         flags = [
@@ -95,6 +102,8 @@ def doubted(
             # A curve of the spine is measured at both its ends, such as L1_L5.
             and (where.level in {m.level, *m.level.split("_")} or not m.level or not where.level)
         ]
+        if m.level in slices and m.region not in {"vertebral_body", *OF_BODIES}:
+            flags.append(slices[m.level])
         found.append(replace(m, flags=tuple(dict.fromkeys((*m.flags, *flags)))) if flags else m)
     return found
 

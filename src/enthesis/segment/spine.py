@@ -16,7 +16,7 @@ from enthesis.segment.distances import Box, slabs, whole_box
 from enthesis.segment.geometry_bodies import DiscPlane
 from enthesis.segment.geometry_frame import FRONT_MM, RIGHT_MM, STRAIGHT_MM, SpineFrame
 from enthesis.segment.levels import LevelProposal, body_middles
-from enthesis.segment.tissues import numbers_in
+from enthesis.segment.tissues import names_in
 
 BODY_FRONT_MM = 24.0
 """How far in front of the canal the middle of a lumbar body lies, mm."""
@@ -234,8 +234,7 @@ def _scan_index(point: NDArray[np.float64], image: Image, spine: Spine) -> NDArr
 
 def _renumbered(array: NDArray[Any], names: Mapping[int, str], like: LabelMap) -> LabelMap:
     """The map with the numbers that occur, from 1 on; the array is written to."""
-    present = numbers_in(array)
-    kept = {number: name for number, name in names.items() if number in present}
+    kept = names_in(array, names)
     table = np.zeros(max(kept, default=0) + 1, array.dtype)
     table[list(kept)] = np.arange(1, len(kept) + 1)
     for slab in slabs(whole_box(like.shape)):

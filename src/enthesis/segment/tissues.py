@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,22 +65,21 @@ def tissue_map(
         cut[under_skin & fat] = number["subcutaneous_fat"]
         cut[muscle] = number["skeletal_muscle"]
         cut[muscle & fat & midpoint.is_fat(values)] = number["intermuscular_fat"]
-    present = numbers_in(labels)
     return LabelMap(
         array=labels,
         affine=image.affine,
-        names={i: name for name, i in number.items() if i in present},
+        names=names_in(labels, {i: name for name, i in number.items()}),
         origin=origin,
         source=image.source,
     )
 
 
-def numbers_in(labels: NDArray[np.uint8]) -> set[int]:
-    """The label numbers that occur, found slice by slice to spare memory."""
+def names_in(labels: NDArray[np.uint8], names: Mapping[int, str]) -> dict[int, str]:
+    """The names of the numbers that occur, which are found slice by slice to spare memory."""
     found: set[int] = set()
     for k in range(labels.shape[2]):
         found.update(np.flatnonzero(np.bincount(labels[:, :, k].ravel(order="K"))).tolist())
-    return found
+    return {number: name for number, name in names.items() if number in found}
 
 
 def _cut(distances: SignedDistances, name: str, k: int) -> NDArray[np.bool_]:

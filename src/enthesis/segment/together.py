@@ -18,7 +18,7 @@ from enthesis.segment.midpoint import Midpoint, fat_muscle_midpoint, within_epim
 from enthesis.segment.network_reader import NetworkReading
 from enthesis.segment.quality import RegionQuality, judged_again, region_quality
 from enthesis.segment.spine import Spine
-from enthesis.segment.tissues import numbers_in, tissue_map
+from enthesis.segment.tissues import names_in, tissue_map
 
 Outline = Literal["fascia", "muscle"]
 """How a muscle is drawn: along its fascia, the fat under it included, or along its own border."""
@@ -204,11 +204,10 @@ def _labels(image: Image, distances: SignedDistances, origin: str) -> LabelMap:
             for other in others:
                 medial = surfaces[other].within(box) > surfaces[first].within(box)
                 array[box][wins & medial] = numbers[other]
-    present = numbers_in(array)
     return LabelMap(
         array=array,
         affine=image.affine,
-        names={number: name for number, name in names.items() if number in present},
+        names=names_in(array, names),
         origin=origin,
         source=image.source,
     )
